@@ -152,9 +152,12 @@ def test_shared_memory_that_the_system_takes_away_ends_the_rig_and_is_named(capl
 
 @pytest.mark.skipif(os.name == "nt", reason="folders there have no modes")
 @pytest.mark.parametrize("detach", [[], ["--detach"]])
-def test_a_folder_that_others_may_enter_is_refused_in_a_line(detach: list[str], rig_roots, capsys) -> None:
-    rig_roots[1].chmod(0o755)
+@pytest.mark.parametrize("variable", [directory.RUNTIME_DIR, directory.SHM_DIR])
+def test_a_folder_that_others_may_enter_is_refused_in_a_line(
+    variable: str, detach: list[str], rig_roots, capsys
+) -> None:
+    Path(os.environ[variable]).chmod(0o755)
     assert run(["up", "tweezers", *detach]) == 1
     told = capsys.readouterr().err
-    assert "is open to other users; run chmod 700 on it" in told
+    assert f"is open to other users; run chmod 700 on it, or set {variable} to another" in told
     assert "Traceback" not in told

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from parfocal.core.files import replace_file
+from parfocal.core.files import create_file, replace_file
 
 WRITE = """
 import sys
@@ -56,3 +56,42 @@ def test_what_a_killed_process_left_long_ago_is_removed_with_the_next_durable_co
         os.utime(draft, (1e9, 1e9))
     replace_file(path, b"whole", durable=True)
     assert sorted(tmp_path.iterdir()) == sorted([path, fresh, other])
+
+
+WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+from parfocal.core.files import create_file
+from parfocal.rig.new_experiment import write_experiment
+from parfocal.rig.template import write_template
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+folder = Path(sys.argv[1])
+for write in (
+    lambda: create_file(folder / "new.txt", b"x" * 100_000),
+    lambda: write_template(folder / "my-lab.toml"),
+    lambda: write_experiment(folder / "erk"),
+):
+    try:
+        write()
+    except OSError as error:
+        print(error.filename)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of a process")
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_new_file_for_which_there_is_no_room_leaves_no_part_and_is_named(tmp_path: Path, room: int) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_ROOM, tmp_path, str(room)], capture_output=True, text=True, check=True
+    )
+    named = [Path(line).relative_to(tmp_path).parts[0] for line in done.stdout.splitlines()]
+    assert named == ["new.txt", "my-lab.toml", "erk"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:
+    create_file(tmp_path / "new.txt", b"first")
+    with pytest.raises(FileExistsError):
+        create_file(tmp_path / "new.txt", b"second")
+    assert (tmp_path / "new.txt").read_bytes() == b"first"

@@ -94,6 +94,21 @@ def test_a_recorder_that_is_killed_in_the_middle_of_a_plan_loses_nothing(microsc
     assert sorted(log["number"].tolist()) == list(range(160))
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_a_camera_that_is_killed_together_with_the_recorder_is_told_of_by_the_next_one(microscope, tmp_path):
+    handle = microscope.run(plan(40), name="both", folder=str(tmp_path))
+    assert poll_until(lambda: handle.status().frames_stored > 10, PATIENCE_S)
+    services = microscope.status().services
+    for name in ("recorder", "camera"):
+        os.kill(services[name].pid, signal.SIGKILL)
+    assert handle.wait(timeout_s=PATIENCE_S).outcome == "complete"
+    run = only_run(tmp_path)
+    assert (len(run.frames()), run.frames().missing) == (160, [])
+    assert "camera" in {incident.service for incident in run.manifest.incidents}
+    assert len(run.manifest.restarts) == 1
+
+
 KILLED = """
 import sys, parfocal
 from parfocal.runs import Sequence

@@ -35,6 +35,23 @@ def test_a_service_that_came_back_is_not_given_up(seen):
     assert sentence.endswith("(killed) and was started again")
 
 
+@pytest.mark.parametrize("seen", [(), (1,)])
+def test_a_service_that_was_replaced_while_nobody_watched_is_told_by_whoever_watches_next(seen):
+    before, start = Watch("no rig", "recorder", SYSTEM_CLOCK), Moment.now(SYSTEM_CLOCK)
+    incidents = []
+    for number in seen:
+        before.shown = LIFE[number]
+        incidents += before.look()
+    after = Watch("no rig", "recorder", SYSTEM_CLOCK, before.pids)
+    after.shown = LIFE[3]
+    incidents += after.look()
+    (sentence,) = report(incidents, start)
+    assert sentence.startswith("camera ended after ")
+    assert sentence.endswith("(killed) and was started again")
+    assert after.look() == ()
+    assert after.pids == {"camera": 9}
+
+
 def test_a_service_that_is_still_starting_has_not_come_back():
     watch = Watch("no rig", "recorder", SYSTEM_CLOCK)
     incidents = []

@@ -53,6 +53,25 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
         _remove_left_drafts(path)
 
 
+def create_file(path: Path, content: bytes) -> None:
+    """Make a new file with all of its content; what can't be written, on a full disk, leaves no part of it.
+
+    Raises
+    ------
+    FileExistsError
+        If there is something at `path` already.
+    OSError
+        If the system refuses it; names the file.
+    """
+    file = path.open("xb")
+    try:
+        with file:
+            file.write(content)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
 def _remove_left_drafts(path: Path) -> None:
     for draft in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
         with suppress(OSError):  # whose it is may be at it just now
@@ -98,8 +117,15 @@ def sync_file(path: Path) -> None:
             os.close(handle)
 
 
-def private_folder(path: Path) -> Path:
+def private_folder(path: Path, chosen_by: str = "") -> Path:
     """Make a folder that this user alone can enter; return it.
+
+    Parameters
+    ----------
+    path : Path
+        Of the folder.
+    chosen_by : str
+        The environment variable by which a user chooses where it lies; "" for none.
 
     Raises
     ------
@@ -109,8 +135,9 @@ def private_folder(path: Path) -> Path:
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     if os.name == "nt":  # permissions come from the user's profile there
         return path
+    another = "choose another" if not chosen_by else f"set {chosen_by} to another"
     if {path.lstat().st_uid, path.stat().st_uid} != {os.getuid()}:  # a link of somebody else's is refused too
-        raise PermissionError(f"folder {path} belongs to another user; choose another")
+        raise PermissionError(f"folder {path} belongs to another user; {another}")
     if path.stat().st_mode & 0o077:
-        raise PermissionError(f"folder {path} is open to other users; run chmod 700 on it, or choose another")
+        raise PermissionError(f"folder {path} is open to other users; run chmod 700 on it, or {another}")
     return path

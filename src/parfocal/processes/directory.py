@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 RIG_SERVICE = "rig"
 RIG_FILE = "rig.toml"
 """In a rig's runtime folder: what it is, as it was started."""
+RUNTIME_DIR, SHM_DIR = "PARFOCAL_RUNTIME_DIR", "PARFOCAL_SHM_DIR"
+"""The variables by which a user chooses where the two folders of rigs lie."""
 LOCKS_FOLDER = "locks"
 SERVICES_FOLDER = "services"
 IMAGES_FOLDER = "images"
@@ -77,13 +79,13 @@ class ServiceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 def runtime_root() -> Path:
     """Return the folder of all rigs' runtime folders: ``$PARFOCAL_RUNTIME_DIR``, or one of this user's."""
-    chosen = os.environ.get("PARFOCAL_RUNTIME_DIR")
+    chosen = os.environ.get(RUNTIME_DIR)
     return Path(chosen) if chosen else user_runtime_root()
 
 
 def shm_root() -> Path:
     """Return the folder of all rigs' streams: ``$PARFOCAL_SHM_DIR``, or one in shared memory."""
-    chosen = os.environ.get("PARFOCAL_SHM_DIR")
+    chosen = os.environ.get(SHM_DIR)
     return Path(chosen) if chosen else shared_memory_root()
 
 

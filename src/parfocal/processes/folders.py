@@ -10,7 +10,9 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import AlreadyRunningError, BadInputError
 from parfocal.core.files import private_folder
 from parfocal.processes.directory import (
+    RUNTIME_DIR,
     SERVICES_FOLDER,
+    SHM_DIR,
     ServiceRecord,
     locks_folder,
     read_record,
@@ -141,11 +143,12 @@ def lock_folder(folder: Path, name: str, timeout_s: float) -> FileLock | None:
     A reaper or `clean` may be at it for a moment, and remove it.
     """
     held: list[FileLock] = []
+    chosen_by = SHM_DIR if folder.parent == shm_root() else RUNTIME_DIR
 
     def try_it() -> bool:
         with suppress(FileNotFoundError):  # it was removed between the two
-            private_folder(folder.parent)
-            lock = FileLock.acquire(private_folder(folder) / FOLDER_LOCK, name)
+            private_folder(folder.parent, chosen_by)
+            lock = FileLock.acquire(private_folder(folder, chosen_by) / FOLDER_LOCK, name)
             held.extend([lock] if lock is not None else [])
         return bool(held)
 

@@ -46,7 +46,7 @@ def lock_path(resource: str) -> Path:
 
 def _own(resource: str, owner: str) -> FileLock:
     path = lock_path(resource)
-    private_folder(path.parent)
+    private_folder(path.parent, directory.RUNTIME_DIR)
     end_ns = SYSTEM_CLOCK.monotonic_ns() + int(_SWEPT_WITHIN_S * 1e9)
     while (lock := FileLock.acquire(path, owner)) is None:
         if SYSTEM_CLOCK.monotonic_ns() > end_ns:

@@ -105,7 +105,7 @@ def start_service(
     found = find_service(spec.name)
     if found is not None and found.process.alive:
         return found
-    root = private_folder(private_folder(directory.runtime_root()) / SERVICES_FOLDER)
+    root = private_folder(private_folder(directory.runtime_root(), directory.RUNTIME_DIR) / SERVICES_FOLDER)
     with held_file(root / f"{spec.name}.lock", "start", _START_LOCK_WITHIN_S) as held:
         if not held:
             raise ProcessError(

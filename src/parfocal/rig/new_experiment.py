@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import create_file
 from parfocal.rig.requirements import pinned
 from parfocal.rig.template import rig_name
 
@@ -23,6 +24,8 @@ def write_experiment(folder: Path) -> dict[str, Path]:
     BadInputError
         If there is something in the folder already, the one that it would lie in is not there, or no rig can
         be called like it. Nothing is written.
+    OSError
+        If a file can't be written, on a full disk: none is left.
     """
     name = rig_name(folder.absolute().name)
     if not name:
@@ -31,11 +34,18 @@ def write_experiment(folder: Path) -> dict[str, Path]:
         raise BadInputError(f"there is no folder {folder.absolute().parent} for {folder}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInputError(f"there is something in {folder} already; choose another name")
+    contents, was_there = _contents(name), folder.exists()
     folder.mkdir(exist_ok=True)
-    files = {}
-    for file, text in _contents(name).items():
-        files[file] = folder / file
-        files[file].write_text(text, encoding="utf-8")
+    files = {file: folder / file for file in contents}
+    try:
+        for file, text in contents.items():
+            create_file(files[file], text.encode())
+    except OSError:
+        for path in files.values():
+            path.unlink(missing_ok=True)
+        if not was_there:
+            folder.rmdir()
+        raise
     return files
 
 

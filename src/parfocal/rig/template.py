@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import create_file
 from parfocal.rig.config import load_config
 
 if TYPE_CHECKING:
@@ -30,8 +31,7 @@ def write_template(file: Path) -> str:
         raise BadInputError(f"there is no folder {file.absolute().parent} for {file}")
     text = template().replace('name = "lab"', f'name = "{name}"', 1)
     try:
-        with file.open("x", encoding="utf-8") as new:
-            new.write(text)
+        create_file(file, text.encode())
     except FileExistsError as error:
         raise BadInputError(f"{file} is there already; choose another name") from error
     return load_config(file).name

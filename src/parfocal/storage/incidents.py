@@ -11,7 +11,7 @@ from parfocal.processes import directory
 from parfocal.storage.moment import Moment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from parfocal.core.clock import Clock
 
@@ -52,9 +52,11 @@ class ServiceWatch:
     ----------
     rig, own : str
         The rig, and the service that watches, which is left out.
+    known : mapping of str to int, optional
+        `pids` of whoever watched before: what was replaced since then is told by the first look.
     """
 
-    def __init__(self, rig: str, own: str, clock: Clock) -> None:
+    def __init__(self, rig: str, own: str, clock: Clock, known: Mapping[str, int] | None = None) -> None:
         self._rig = rig
         self._clock = clock
         try:
@@ -62,8 +64,13 @@ class ServiceWatch:
         except RigNotFoundError:  # a recording without a rig, as in scripts
             names = ()
         self._names = tuple(name for name in names if name != own)
-        self._pids = {name: record.pid for name, record in self._records()}
+        self._pids = {name: record.pid for name, record in self._records()} | dict(known or {})
         self._away: dict[str, str] = {}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process of each service, as last seen."""
+        return dict(self._pids)
 
     def look(self) -> tuple[Incident, ...]:
         """Return what has happened since the last look: a service ended, was given up, or is back."""

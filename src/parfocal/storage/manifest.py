@@ -192,6 +192,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         What never came to a recorded stream, by reason, as services and whoever ended the run counted it.
     incidents : tuple of Incident
         Which services ended or were started again during the run.
+    service_pids : dict of str to int
+        The process of each service, as the recorder last saw it: its next process finds which were replaced.
     restarts : tuple of RecorderRestart
         Of the recorder itself.
     warnings : tuple of str
@@ -231,6 +233,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     losses_at_start: dict[str, dict[str, int]] = {}
     losses: dict[str, int] = {}
     incidents: tuple[Incident, ...] = ()
+    service_pids: dict[str, int] = {}
     restarts: tuple[RecorderRestart, ...] = ()
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -48,7 +48,9 @@ class Recording:
         Where it goes.
     """
 
-    def __init__(self, folder: RunFolder, site: Site, phase: int = 0) -> None:
+    def __init__(
+        self, folder: RunFolder, site: Site, phase: int = 0, known: Mapping[str, int] | None = None
+    ) -> None:
         self.folder = folder
         self._site = site
         self._recorders: dict[str, StreamRecorder] = {}
@@ -57,7 +59,7 @@ class Recording:
         self._opener = Opener(
             site=site, folder=folder, on_error=self._stream_ended, on_ring=self._ring_changed, phase=phase
         )
-        self._watch = ServiceWatch(site.rig, site.service, site.clock)
+        self._watch = ServiceWatch(site.rig, site.service, site.clock, known)
         self._before = Collected()
         self._after: Collected | None = None
         self._record: RunRecord
@@ -97,7 +99,7 @@ class Recording:
                 recording._recorders[wanted.name], records[wanted.name] = recorder, record
             first = first_manifest(run, request, records, recording._before, site, warnings)
             recording._record = RunRecord(run, first)
-            recording._record.change(**recording._with_plan(request.plan))
+            recording._record.change(service_pids=recording._watch.pids, **recording._with_plan(request.plan))
         except BaseException:
             recording.discard()
             raise
@@ -119,7 +121,7 @@ class Recording:
         manifest = read_manifest(path)
         if manifest.outcome != RECORDING:
             raise BadInputError(f"the run in {path} is closed: {manifest.outcome}")
-        recording = cls(RunFolder(path), site, len(manifest.phases))
+        recording = cls(RunFolder(path), site, len(manifest.phases), manifest.service_pids)
         recording._record = RunRecord(recording.folder, manifest)
         recording._before = Collected(losses=manifest.losses_at_start)
         for name, record in manifest.streams.items():
@@ -155,7 +157,7 @@ class Recording:
             recording._before = site.collect(path, False)
             going_on = next_manifest(manifest, request, records, recording._before, site)
             recording._record = RunRecord(recording.folder, going_on)
-            recording._record.change(**recording._with_plan(request.plan))
+            recording._record.change(service_pids=recording._watch.pids, **recording._with_plan(request.plan))
         except BaseException:
             recording._let_go()
             raise
@@ -329,6 +331,7 @@ class Recording:
         changes: dict[str, Any] = {}
         if incidents := self._watch.look():
             changes["incidents"] = (*self.manifest.incidents, *incidents)
+            changes["service_pids"] = self._watch.pids
         if (restarts := self._restarts()) != self.manifest.restarts:
             changes["restarts"] = restarts
         if changes:
