@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.tracking import ZTableBuilder
 from parfocal.tracking.simulation import bead_stack
 from parfocal.tracking.table_text import matrix_of, tables_from_matrix
+from parfocal.tracking.ztable import load_tables, save_tables
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +31,16 @@ def test_a_table_comes_back_as_it_was(made):
     for z_nm in (2150.0, 2500.0, 2830.0):
         assert again.profile(0, z_nm, radii) == pytest.approx(made.profile(0, z_nm, radii), abs=0.01)
     assert again.usable_nm[0] == pytest.approx(made.usable_nm[0], abs=100)
+
+
+def test_all_tables_lie_in_memory_as_those_of_a_sweep(made, tmp_path):
+    """In another order they would have compiled code made anew, half a minute in the middle of tracking."""
+    tables = tables_from_matrix(matrix_of(made), roi_px=48)
+    save_tables(tmp_path / "tables.npz", tables)
+    beside = replace(tables, coefficients=np.asfortranarray(tables.coefficients))
+    for each in (tables, load_tables(tmp_path / "tables.npz"), beside):
+        assert each.coefficients.flags.c_contiguous
+        assert each.hash == tables.hash
 
 
 def test_heights_may_come_in_any_order_and_intensities_in_any_unit(made):

@@ -61,6 +61,8 @@ class ZTables:
     noise: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
+        for name, array in self._arrays().items():  # compiled code takes no other order: it is compiled anew
+            object.__setattr__(self, name, np.ascontiguousarray(array))
         count, knots = len(self.coefficients), self.coefficients.shape[1] - 2
         shapes = {"usable_nm": (count, 2), "chi2": (count,), "noise": (count, knots)}
         for name, wanted in shapes.items():
