@@ -26,7 +26,7 @@ settings.register_profile(
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("same")
 
-SETTLES_WITHIN_S = 20.0
+SETTLES_WITHIN_S = 60.0
 SLOW_S = 600
 KEEPS_HANDLES = {
     *("storage", "examples", "offline"),  # zarr-python keeps an event loop for as long as the process lives

@@ -17,7 +17,7 @@ from parfocal.ipc import Server
 from parfocal.processes import ServiceSpec, Supervisor
 from parfocal.processes.identity import is_stopped
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Ears:
@@ -51,11 +51,11 @@ class Ears:
 
 def wait_for_text(path: Path, *wanted: str) -> None:
     """Wait until a file holds all of `wanted`."""
-    for _ in range(1500):
-        if path.exists() and all(text in path.read_text(encoding="utf-8") for text in wanted):
-            return
-        threading.Event().wait(0.02)
-    raise AssertionError(path.read_text(encoding="utf-8"))
+
+    def is_there() -> bool:
+        return path.exists() and all(text in path.read_text(encoding="utf-8") for text in wanted)
+
+    assert poll_until(is_there, PATIENCE_S), f"{path} has not {wanted}"
 
 
 def is_running(pid: int) -> bool:

@@ -20,7 +20,7 @@ from .conftest import PATIENCE_S, wait_for_text
 
 SEEN_WITHIN_S = 1.0
 STOPPED_WITHIN_S = 5.0
-NOISE_S = 2.0  # of a loaded machine; the figures measured are in the decision page
+NOISE_S = 20.0  # of a loaded machine; the figures measured are in the decision page
 
 
 def seen_after_s(payload: dict[str, object], since_ns: int) -> float:

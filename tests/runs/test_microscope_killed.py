@@ -105,19 +105,26 @@ def test_it_is_dark_when_the_engine_is_killed_and_its_record_says_so(rig):
     assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
 
 
+def is_back(rig, service, pid):
+    """Whether another process of a service is ready, and all others are, too."""
+    services = rig.status().services
+    return services[service].pid != pid and all(one.state == "ready" for one in services.values())
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 @pytest.mark.parametrize("service", ["runs", "excitation", "camera", "channels"])
-def test_it_is_dark_within_three_seconds(rig, service, how):
+def test_it_is_dark_long_before_the_exposure_would_have_ended(rig, service, how):
     handle = lit_run(rig)
-    assert seconds_to_darkness(rig, kill(rig, service, how)) < 3.0
+    pid = rig.status().services[service].pid
+    assert seconds_to_darkness(rig, kill(rig, service, how)) < DARK_WITHIN_S
     if service != "runs":
         handle.cancel("seen")
         assert handle.wait(PATIENCE_S).outcome == "cancelled"
     else:
         with pytest.raises(RunFailedError, match="died at event"):
             handle.wait(PATIENCE_S)
-    until(lambda: all(one.state == "ready" for one in rig.status().services.values()), "the restart")
+    until(lambda: is_back(rig, service, pid), "the restart")
     assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
 
 
@@ -147,11 +154,11 @@ def test_it_is_dark_when_the_program_that_owns_the_rig_is_gone(tmp_path, how):
         owner.send_signal(how)
         begin_ns = SYSTEM_CLOCK.monotonic_ns()
         until(lambda: not is_lit(sample), "darkness")
-        assert SYSTEM_CLOCK.monotonic_ns() - begin_ns < 3e9
+        assert SYSTEM_CLOCK.monotonic_ns() - begin_ns < DARK_WITHIN_S * 1e9
     finally:
         owner.kill()
         owner.wait()
-    until(lambda: not directory.rigs(), "the end of the rig")
+    until(lambda: not directory.runtime_folder("microscope").exists(), "the end of all its processes")
     assert not is_lit(sample)
 
 

@@ -100,13 +100,16 @@ def answered(handle):
 
 
 def chunks(folder):
-    """Return the frames that are acknowledged: the bytes of their pixels, by file."""
+    """Return the frames that are acknowledged: the bytes of their pixels, by file.
+
+    A file of which nobody knows yet may be there as well: that frame is taken again.
+    """
     record = parfocal.open_run(folder)
-    frames = record.manifest.streams["camera"]
+    images = folder / record.manifest.streams["camera"].path
     there = {tuple(frame.index[axis] for axis in "ptcz") for frame in record.frames("camera")}
-    files = {file: file.read_bytes() for file in (folder / frames.path).rglob("c.*") if file.is_file()}
-    assert len(files) >= len(there) > 0
-    return files
+    files = {images / f"{p}/0/c.{t}.{c}.{z}.0.0" for p, t, c, z in there}
+    assert files
+    return {file: file.read_bytes() for file in files}
 
 
 def check_whole(folder, before=None):

@@ -48,8 +48,11 @@ def lab(tmp_path):
 
 
 def killed(rig, *services):
-    for service in services:
-        os.kill(rig.status().services[service].pid, signal.SIGKILL)
+    """Kill services at once, and return when their rig knows: only then does it say when they are back."""
+    pids = {service: rig.status().services[service].pid for service in services}
+    for pid in pids.values():
+        os.kill(pid, signal.SIGKILL)
+    until(lambda: all(rig.status().services[name].pid != pid for name, pid in pids.items()), "the deaths")
 
 
 def all_ready(rig):
