@@ -19,7 +19,7 @@ from parfocal.runs import Sequence, combine, confirm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-LONG_S = 60.0
+LONG_S = 120.0
 CAMERA = {"device": "simulated-camera", "options": {"width_px": 16, "height_px": 16, "beads": 0}}
 CONFIG = {
     "name": "windowed",

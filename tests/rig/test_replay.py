@@ -23,15 +23,18 @@ CELLS = "parfocal.analysis.cells."
 TIME_POINTS, POSITIONS = 10, [(-180.0, 60.0, 0.0), (170.0, -40.0, 0.0)]
 
 
+SLOWLY = Step(call="parfocal.testing.steps:even_after", settings={"seconds": 0.1})
+
+
 def pipeline(**more):
+    steps = {"choose": Step(call=CELLS + "choosing:every", settings={"k": 2})} | more
     return Pipeline(
         segment=CELLS + "segment:otsu",
         track=Step(call=CELLS + "linking:NearestLinker", settings={"search_px": 12.0}),
         features=Step(call=CELLS + "measure:measure", settings={"ring_px": 4.0}),
-        choose=Step(call=CELLS + "choosing:every", settings={"k": 2}),
         stimulate=CELLS + "masks:cells",
         channel="nucleus",
-        **more,
+        **steps,
     )
 
 
@@ -74,7 +77,7 @@ def records(tmp_path_factory):
         rig["modulator"].calibrate(timeout_s=PATIENCE_S)
         for name, loop in {
             "in time": pipeline(deadline_s=60.0, late="abort", queue=64),
-            "late": pipeline(deadline_s=0.03, late="previous", queue=1),
+            "late": pipeline(deadline_s=0.03, late="previous", queue=1, choose=SLOWLY),
         }.items():
             status = rig.run(PLAN, pipeline=loop, folder=folder, notes={"kind": name}).wait(PATIENCE_S)
             found[name] = parfocal.open_run(status.folder)

@@ -225,7 +225,7 @@ def test_a_cancel_ends_a_sequence_at_once_and_the_record_tells_of_each_frame_tha
 
 
 def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_path):
-    exposures_ms = (4.0, 1000.0, 4.0, 1000.0)
+    exposures_ms = (4.0, 3000.0, 4.0, 3000.0)
     expected = ExpectedSequence(events=(0, 1, 2, 3), exposures_ms=exposures_ms)
     with rig_of(tmp_path) as rig:
         camera = rig["camera"]
@@ -237,8 +237,8 @@ def test_exposures_step_where_the_camera_says_so_and_each_frame_has_its_own(tmp_
         assert camera.camera_properties()["Exposure"] == "4.0000"
     assert [header.exposure_ns * 1e-6 for header in headers] == list(exposures_ms)
     apart_ms = np.diff([header.time_ns for header in headers]) * 1e-6
-    assert (apart_ms[::2] > 500).all()
-    assert apart_ms[1] < 500
+    assert (apart_ms[::2] > 1500).all()
+    assert apart_ms[1] < 1500
 
 
 def test_a_sequence_that_a_device_refuses_says_why_also_after_one_that_was_whole(tmp_path):

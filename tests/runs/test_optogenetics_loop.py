@@ -16,7 +16,7 @@ from parfocal.core.event_kinds import EVENT_KINDS
 from parfocal.rig.offline.reprocess import reprocess
 from parfocal.rig.opening import open_rig
 from parfocal.rig.recovering import recover
-from parfocal.runs import Pipeline, Sequence, Step
+from parfocal.runs import Pipeline, Sequence, Step, combine, confirm
 from parfocal.runs.analysis_rows import OUTCOMES
 
 PATIENCE_S = 300.0
@@ -51,7 +51,15 @@ def rig(tmp_path):
 def workers(rig):
     """Return the processes of the pipeline's workers."""
     engine = psutil.Process(rig.status().services["runs"].pid)
-    return [one.pid for one in engine.children() if "parfocal.runs.pipeline.worker" in one.cmdline()]
+    return [one.pid for one in engine.children() if "parfocal.runs.pipeline.worker" in words_of(one)]
+
+
+def words_of(process):
+    """Return the command of a process; nothing if it has ended while it was looked at."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def has_stimulus_in_hand(handle):
@@ -137,18 +145,21 @@ def test_a_worker_that_ends_in_a_run_costs_no_time_point(rig, how):
     pipeline = Pipeline(
         **{**{name: getattr(PIPELINE, name) for name in PIPELINE.__struct_fields__}, "deadline_s": 1.0}
     )
-    handle = rig.run(plan(20, 0.2), pipeline=pipeline)
+    waits = combine(plan(10, 0.2), confirm("go on?"), plan(10, 0.2), axis="t")  # for whoever is late
+    handle = rig.run(waits, pipeline=pipeline)
     until(lambda: handle.status().stimulations.fired >= 3, "a stimulus")
     (worker,) = workers(rig)
     os.kill(worker, how)
+    until(lambda: handle.status().question, "the question")
+    handle.confirm()
     status = handle.wait(PATIENCE_S)
-    assert worker not in workers(rig)
+    until(lambda: is_gone(worker), "its end")
     assert any(error.type == "WorkerEndedError" for error in status.errors.last)
     assert status.stimulations.asked == 20
     record = parfocal.open_run(status.folder)
     assert any("WorkerEndedError" in line for line in record.manifest.errors), "the record tells it, too"
     assert sorted(set(record.tracks()["t"].tolist())) == list(range(20))
-    assert not workers(rig), "they end with the run"
+    until(lambda: not workers(rig), "their end, with the run")
 
 
 @pytest.mark.slow

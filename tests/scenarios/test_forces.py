@@ -51,11 +51,14 @@ def tethered(rig):
     force = rig["force"]
     force.live_on(beads=[0, 1, 2])
 
-    def seen():
-        return [each for each in force.live_all(timeout_s=WAIT_S) if each.window_s > 3]
+    seen = []
 
-    assert poll_until(lambda: len(seen()) == 3, WAIT_S)
-    found = [each.bead for each in seen() if np.isfinite(each.spectrum_pn)]
+    def look():
+        seen[:] = [each for each in force.live_all(timeout_s=WAIT_S) if each.window_s > 3]
+        return len(seen) == 3
+
+    assert poll_until(look, WAIT_S)
+    found = [each.bead for each in seen if np.isfinite(each.spectrum_pn)]
     assert len(found) == 2
     return found
 

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from parfocal.core.clock import poll_until
-from parfocal.rig.opening import open_rig
+from parfocal.rig.opening import load_source, open_rig
 from parfocal.rig.tracked_run import run_tracked
 
 FRAMES = 100
@@ -21,9 +21,14 @@ WAIT_S = 60
 
 @pytest.fixture(params=[2048])
 def rig(tmp_path, request):
-    """A rig whose ring holds every frame, so that nothing is dropped however slow the machine is."""
+    """A rig whose ring holds every frame, so that nothing is dropped however slow the machine is.
+
+    A worker that stands still is no hung one: it goes on when the test says so.
+    """
     changes = SMALL | {"camera.slots": request.param, "recorder.folder": str(tmp_path)}
-    with open_rig("tweezers", name="losses", changes=changes) as rig:
+    config = load_source("tweezers").model_dump(exclude_defaults=True)
+    config["services"]["tracker"]["hang_after_s"] = 600.0
+    with open_rig(config, name="losses", changes=changes) as rig:
         rig["camera"].snap(timeout_s=WAIT_S)
         rig["tracker"].add_roi(64.0, 64.0, timeout_s=WAIT_S)
         yield rig
@@ -58,7 +63,7 @@ def test_frames_that_the_tracker_dropped_are_missing(rig):
 
     def overrun():
         os.kill(worker, signal.SIGSTOP)
-        enough = rig["camera"].counts()["frames"] + 12  # soon enough to be no hung process
+        enough = rig["camera"].counts()["frames"] + 12
         assert poll_until(lambda: rig["camera"].counts()["frames"] >= enough, WAIT_S)
         os.kill(worker, signal.SIGCONT)
 

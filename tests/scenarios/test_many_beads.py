@@ -9,6 +9,7 @@ from parfocal.core.clock import poll_until
 
 ROWS, PITCH_PX, EDGE_PX = 56, 48, 2752
 FRAMES = 6
+WAIT_S = 250.0
 
 
 def tracked_by(rig):
@@ -28,12 +29,12 @@ def test_3136_beads_at_a_frame_a_second_are_all_tracked_and_nothing_is_restarted
     }
     middles = [(48.0 + PITCH_PX * x, 48.0 + PITCH_PX * y) for y in range(ROWS) for x in range(ROWS)]
     with parfocal.open_rig("tweezers", name="many", changes=changes) as rig:
-        rig["tracker"].add_rois(middles=middles, timeout_s=60)
+        rig["tracker"].add_rois(middles=middles, timeout_s=WAIT_S)
         rig["camera"].start(count=FRAMES)
         assert poll_until(
-            lambda: rig.status().streams["tracks"].produced == FRAMES * ROWS**2, 90, every_s=0.5
+            lambda: rig.status().streams["tracks"].produced == FRAMES * ROWS**2, WAIT_S, every_s=0.5
         )
-        assert poll_until(lambda: tracked_by(rig).delivered == FRAMES, 90)  # given back after its rows
+        assert poll_until(lambda: tracked_by(rig).delivered == FRAMES, WAIT_S)  # given back after its rows
         status = rig.status()
         tracked = tracked_by(rig)
     assert {name: service.restarts for name, service in status.services.items() if service.restarts} == {}

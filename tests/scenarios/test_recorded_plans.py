@@ -14,7 +14,7 @@ import yaozarrs
 import parfocal
 from parfocal.core.clock import poll_until
 from parfocal.rig.config import load_config
-from parfocal.runs import Sequence, load_plan
+from parfocal.runs import Sequence, combine, confirm, load_plan
 
 PATIENCE_S = 60.0
 
@@ -83,15 +83,18 @@ def test_a_slow_disk_slows_the_schedule_and_loses_nothing(microscope, tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_a_recorder_that_is_killed_in_the_middle_of_a_plan_loses_nothing(microscope, tmp_path):
-    handle = microscope.run(plan(40), name="killed", folder=str(tmp_path))
+    waits = combine(plan(20), confirm("go on?"), plan(20), axis="t")
+    handle = microscope.run(waits, name="killed", folder=str(tmp_path))
     assert poll_until(lambda: handle.status().frames_stored > 10, PATIENCE_S)
     os.kill(microscope.status().services["recorder"].pid, signal.SIGKILL)
+    assert poll_until(lambda: handle.status().question, PATIENCE_S)
+    handle.confirm()
     assert handle.wait(timeout_s=PATIENCE_S).outcome == "complete"
     run = only_run(tmp_path)
     assert (len(run.frames()), run.frames().missing) == (160, [])
     assert len(run.manifest.restarts) == 1
     log = run.events()
-    assert sorted(log["number"].tolist()) == list(range(160))
+    assert sorted(log["number"].tolist()) == list(range(161)), "the images, and the question"
 
 
 @pytest.mark.slow

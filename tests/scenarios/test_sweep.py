@@ -30,6 +30,7 @@ SMALL = {
 }
 PLANES = {"start_nm": -600.0, "stop_nm": 600.0, "step_nm": 100.0, "frames": 3}
 LONG_PLANES = {"start_nm": -600.0, "stop_nm": 600.0, "step_nm": 400.0, "frames": 150}  # 3 s each
+LONGER_PLANES = LONG_PLANES | {"frames": 300}  # after the last one it ends
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +49,23 @@ def at_home(rig):
     rig["focus"].move_to(0.0, timeout_s=WAIT_S)
 
 
+@pytest.fixture
+def field(rig):
+    """Tables that are remembered as those of field A, and in use."""
+    if "A" not in rig["tracker"].table_fields():
+        sweep = rig.sweep(**PLANES)
+        assert sweep.wait(WAIT_S).outcome == "complete"
+        sweep.accept(field="A")
+    rig["tracker"].load_tables(field="A")
+    return "A"
+
+
 def beads_with_tables(rig):
     return rig["tracker"].state()["tables"]["beads"]
 
 
 def test_a_sweep_is_a_run_whose_tables_are_looked_at_and_then_used(rig):
+    rig["tracker"].clear_tables()
     sweep = rig.sweep(**PLANES, name="first")
     status = sweep.wait(WAIT_S)
     assert status.outcome == "complete"
@@ -88,11 +101,11 @@ def test_downwards_and_with_an_index_factor_the_heights_are_those_of_the_sample(
         sweep.preview(bead=0)
 
 
-def test_tables_are_remembered_by_field_and_unloaded(rig):
-    assert "A" in rig["tracker"].table_fields()
+def test_tables_are_remembered_by_field_and_unloaded(rig, field):
+    assert field in rig["tracker"].table_fields()
     rig["tracker"].clear_tables()
     assert rig["tracker"].state()["tables"]["hash"] == ""
-    rig["tracker"].load_tables(field="A")
+    rig["tracker"].load_tables(field=field)
     assert beads_with_tables(rig) == [0, 1]
     with pytest.raises(CommandError, match="field 'B'"):
         rig["tracker"].load_tables(field="B")
@@ -112,12 +125,10 @@ def test_tables_are_used_for_some_beads_of_a_sweep(rig):
     digest = sweep.accept(beads=[1])
     assert beads_with_tables(rig) == [1]
     assert rig["tracker"].state()["tables"]["hash"] == digest != sweep.quality()["hash"]
-    rig["tracker"].load_tables(field="A")
 
 
+@pytest.mark.usefixtures("field")
 def test_a_table_goes_into_a_text_file_and_comes_back_for_all_beads(rig, tmp_path):
-    if not beads_with_tables(rig):
-        rig["tracker"].load_tables(field="A")
     path = tmp_path / "table.txt"
     rig["tracker"].export_table(path, 1)
     matrix = np.loadtxt(path)
@@ -127,14 +138,17 @@ def test_a_table_goes_into_a_text_file_and_comes_back_for_all_beads(rig, tmp_pat
     path.write_text("height, radius\n1, two\n", encoding="utf-8")
     with pytest.raises(CommandError, match="no matrix of numbers"):
         rig["tracker"].import_tables(path)
-    rig["tracker"].load_tables(field="A")
 
 
-@pytest.mark.parametrize("phase", ["plane 1 of", "plane 2 of", "plane 4 of 4"])
-def test_cancelled_in_any_phase_the_focus_is_back_and_the_tables_stay(rig, phase):
+@pytest.mark.parametrize(
+    ("planes", "phase"),
+    [(LONG_PLANES, "plane 1 of 4"), (LONG_PLANES, "plane 2 of 4"), (LONGER_PLANES, "plane 4 of 4")],
+    ids=["first", "middle", "last"],
+)
+def test_cancelled_in_any_phase_the_focus_is_back_and_the_tables_stay(rig, planes, phase):
     before = rig["tracker"].state()["tables"]["hash"]
     rig["focus"].move_to(150.0, timeout_s=WAIT_S)
-    sweep = rig.sweep(**LONG_PLANES)
+    sweep = rig.sweep(**planes)
     assert poll_until(lambda: sweep.status().event_text.startswith(phase), WAIT_S)
     with pytest.raises(ClaimedError):
         rig["focus"].move_to(0.0)

@@ -27,7 +27,7 @@ FIELD = {
     "camera.options.exposure_ms": 2.0,
     "camera.options.dust": 0,
     "camera.options.seed": 2026,
-    "camera.slots": 256,
+    "camera.slots": 512,  # more than frames: none is dropped, however slow the machine is
     "tracker.verdict_window_s": 5.0,
 }
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -111,6 +113,12 @@ def chosen_cells(
 def even(columns: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
     """Choose the particles with even numbers."""
     return np.asarray(columns["particle"] % 2 == 0)
+
+
+def even_after(columns: Mapping[str, NDArray[Any]], *, seconds: float) -> NDArray[np.bool_]:
+    """Choose those of `even`, which takes so long: their mask is late for whoever waits for less."""
+    SYSTEM_CLOCK.sleep(seconds)
+    return even(columns)
 
 
 class ByPhase:

@@ -129,11 +129,15 @@ def tweezers(lab, shown, until):
     board = window.session.shared(BeadBoard)
     assert until(lambda: (board.refresh(), board.centers)[1])
 
-    def known():
-        return [each.bead for each in lab["force"].live_all(timeout_s=LONG_S) if each.stiffness_pn_per_nm > 0]
+    known = []
 
-    assert poll_until(lambda: bool(known()), LONG_S, every_s=0.5)
-    board.selected = known()[0]
+    def look():
+        forces = lab["force"].live_all(timeout_s=LONG_S)
+        known[:] = [each.bead for each in forces if each.stiffness_pn_per_nm > 0]
+        return bool(known)
+
+    assert poll_until(look, LONG_S, every_s=0.5)
+    board.selected = known[0]
     return window
 
 
@@ -154,11 +158,20 @@ def optogenetics(shared_roots, shown, tmp_path_factory):
 
 
 def picture_faults(widget, until, path):
-    """Take a picture of a widget; return what is wrong with it. Layouts are given a moment to settle."""
-    until(lambda: not faults_of(widget))
-    picture = widget.grab()
-    assert picture.save(str(path))
-    return faults_of(widget) + (["it is empty"] if colours_of(picture) < FEWEST_COLOURS else [])
+    """Take a picture of a widget once nothing is wrong with it; return what was wrong to the last.
+
+    What is shown is live: between two looks there may be other words, whose layout has not settled.
+    """
+    found = []
+
+    def is_right():
+        picture = widget.grab()
+        assert picture.save(str(path))
+        found[:] = faults_of(widget) + (["it is empty"] if colours_of(picture) < FEWEST_COLOURS else [])
+        return not found
+
+    until(is_right)
+    return found
 
 
 @pytest.mark.parametrize("name", DOCKS)
