@@ -108,3 +108,14 @@ def test_every_kind_and_tone_has_a_colour_and_ink_that_can_be_read_on_it(theme):
     kinds, tones = kind_colours(THEMES[theme]), tone_colours(THEMES[theme])
     assert set(kinds) == set(EVENT_KINDS)
     assert {ink_on(colour) for colour in (*kinds.values(), *tones.values())} <= {"#000000", "#ffffff"}
+
+
+def test_who_shows_the_runs_of_one_rig_tells_nothing_of_others():
+    from parfocal.app.run_window.run_source import RunSource
+
+    class Snapshots:
+        def latest(self):
+            return {"lab": rig("lab"), "other": rig("other")}
+
+    assert RunSource("lab", snapshots=Snapshots()).shown().rigs.startswith("lab: no run yet")
+    assert RunSource(snapshots=Snapshots()).shown().rigs.startswith("lab, other: no run yet")

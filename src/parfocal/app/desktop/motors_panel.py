@@ -50,9 +50,12 @@ class MotorsPanel(Panel):
 
     def refresh(self) -> None:
         """Show where everything stands."""
-        for service in self.session.snapshot().rig.services:
+        services = self.session.snapshot().rig.services
+        for service in services:
             if service not in self.cards:
                 self._look_at(service)
+        if not self.cards and all(self.session.commands(service) is not None for service in services):
+            self.nothing.setText("This laboratory has no stage.")
         for card in self.cards.values():
             card.refresh()
 

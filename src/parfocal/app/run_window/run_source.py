@@ -68,6 +68,7 @@ class RunSource:
     ) -> None:
         self._owned = AllSnapshots() if snapshots is None else None
         self._snapshots = snapshots or self._owned
+        self._rig = rig
         self._chosen = ChosenRun(rig, run)
         self._outlines = Outlines()
         self._requests = SteeringRequests()
@@ -85,7 +86,7 @@ class RunSource:
             follows=self._chosen.wanted is None,
             view=None if run is None else self._view(run, rigs[run.rig]),
             request=None if run is None else self._requests.last(run),
-            rigs=rigs_text(rigs),
+            rigs=rigs_text({name: each for name, each in rigs.items() if self._rig in ("", name)}),
         )
 
     def choose(self, run: RunName | None) -> None:
