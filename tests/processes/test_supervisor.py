@@ -5,7 +5,11 @@ from __future__ import annotations
 import logging
 import math
 import os
+import signal
 import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -250,6 +254,42 @@ def test_processes_are_told_by_their_titles(make_rig, spec) -> None:
     with rig:
         title = Path(f"/proc/{rig.status().services['a'].pid}/cmdline").read_bytes()
         assert title.rstrip(b"\0") == b"parfocal: bench/a"
+
+
+def exit_code_of_fork(work: Callable[[], None]) -> int:
+    """Do `work` in a fork: 0 if it returned, 1 if it raised, negative if it never ended."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # a process with threads is forked: that is the case
+        pid = os.fork()
+    if pid == 0:
+        try:
+            signal.alarm(120)
+            work()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_is_told_that_the_rig_is_its_parents_and_ends_nothing(make_rig, spec) -> None:
+    rig, _ = make_rig(spec("source"))
+
+    def refused() -> None:
+        others = (rig.start, rig.stop, rig.wait, rig.status, rig.specs, lambda: rig.set_verbose(on=True))
+        ofs = (rig.restart, rig.end, rig.remove)
+        uses = (*others, *(partial(of, "source") for of in ofs), lambda: rig.add(spec("other")))
+        for use in uses:
+            with pytest.raises(ProcessError, match="fork"):
+                use()
+
+    with rig:
+        assert exit_code_of_fork(refused) == 0
+        assert exit_code_of_fork(rig.leave) == 0
+        assert exit_code_of_fork(lambda: rig.__exit__(None, None, None)) == 0
+        assert rig.status().services["source"].state == "ready"
 
 
 def test_what_a_rig_offers_is_listed_without_starting_it() -> None:

@@ -42,7 +42,8 @@ class Supervisor:
 
     Lives in the rig's own process, and serves the name "rig" to all others: commands of `RigCommands`, and
     the topics ``state`` (a service's life changed), ``services`` (one came or went), ``error`` (something
-    raised in a service, with its traceback) and ``log`` (a record of any service). Thread-safe.
+    raised in a service, with its traceback) and ``log`` (a record of any service). Thread-safe. A fork of
+    that process has no rig: what it asks for raises `ProcessError`, and its end ends nothing.
 
     Parameters
     ----------
@@ -86,6 +87,7 @@ class Supervisor:
         self._detached = detached
         self._warnings = tuple(warnings)
         self._state = StateMachine("new", _STATES)
+        self._pid = os.getpid()
         self._stop_wish = ""  # before there is a supervision that could be told
         self._resources = ExitStack()
         self._supervision: Supervision | None = None
@@ -104,6 +106,7 @@ class Supervisor:
         ProcessError
             If it was stopped before: a rig is not restarted, it is made anew.
         """
+        self._refuse_fork()
         if not self._state.move("new", "starting"):
             if self._state.state in ("stopping", "stopped"):
                 raise ProcessError(
@@ -140,6 +143,7 @@ class Supervisor:
         ProcessError
             If the operating system cannot end a process, such as one inside a driver that never returns.
         """
+        self._refuse_fork()
         if self._state.move("new", "stopped"):
             return
         self.begin_stop(reason)
@@ -149,6 +153,11 @@ class Supervisor:
                 f"rig {self.rig!r} has not ended after {_STOP_GIVES_UP_S:g} s: {left} are left"
             )
 
+    def leave(self, reason: str = "the rig's process asked") -> None:
+        """Do as `stop`; in a fork of the rig's process do nothing."""
+        if os.getpid() == self._pid:
+            self.stop(reason)
+
     def begin_stop(self, reason: str) -> None:
         """Begin to `stop`; return at once."""
         self._stop_wish = self._stop_wish or reason
@@ -157,10 +166,12 @@ class Supervisor:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Block until the rig has ended, whoever ended it; return False if `timeout_s` passed first."""
+        self._refuse_fork()
         return self._state.wait_for("stopped", timeout_s=timeout_s)
 
     def status(self) -> RigStatus:
         """Return a snapshot of all services. Streams are for a higher layer to add."""
+        self._refuse_fork()
         if self._supervision is None:
             services = {spec.name: ProcessStatus(name=spec.name, state="exited") for spec in self._specs}
         else:
@@ -169,7 +180,7 @@ class Supervisor:
         if state == "running" and any(service.state == "degraded" for service in services.values()):
             state = "degraded"
         panels = self.panels.listed()
-        return RigStatus(name=self.rig, pid=os.getpid(), state=state, services=services, panels=panels)
+        return RigStatus(name=self.rig, pid=self._pid, state=state, services=services, panels=panels)
 
     def client(self, service: str) -> Client:
         """Return a new client of one service; close it when done."""
@@ -194,6 +205,7 @@ class Supervisor:
 
         A service that does not answer within a second is told as it was known to be then.
         """
+        self._refuse_fork()
         if self._supervision is None:
             return {spec.name: spec for spec in self._specs}
         wait_for_settings(self._supervision, self.client)
@@ -297,6 +309,7 @@ class Supervisor:
         BadInputError
             If there is no service of that name.
         """
+        self._refuse_fork()
         if service:
             self._check(service)
         if self._supervision is not None:
@@ -319,7 +332,7 @@ class Supervisor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        self.leave()
 
     def _prepare(self) -> Supervision:
         """Claim the name, and bring up what a rig has beside its services."""
@@ -360,7 +373,7 @@ class Supervisor:
         try:
             reminder.warn()
         finally:
-            self.stop()
+            self.leave()
 
     def _notice_stopping(self) -> None:
         self._state.advance("stopping")
@@ -385,7 +398,16 @@ class Supervisor:
             return tuple(self._supervision.services)
         return tuple(spec.name for spec in self._specs)
 
+    def _refuse_fork(self) -> None:
+        """Raise `ProcessError` in a fork: the threads that would answer are those of its parent."""
+        if os.getpid() != self._pid:
+            raise ProcessError(
+                f"rig {self.rig!r} belongs to process {self._pid}, and this is its fork {os.getpid()}: "
+                "attach to the rig in the process that uses it"
+            )
+
     def _running(self, purpose: str) -> Supervision:
+        self._refuse_fork()
         if self._supervision is None or self._state.state not in ("starting", "running"):
             raise ProcessError(f"rig {self.rig!r} does not run, so {purpose}")
         return self._supervision
