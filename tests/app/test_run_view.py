@@ -117,5 +117,9 @@ def test_who_shows_the_runs_of_one_rig_tells_nothing_of_others():
         def latest(self):
             return {"lab": rig("lab"), "other": rig("other")}
 
-    assert RunSource("lab", snapshots=Snapshots()).shown().rigs.startswith("lab: no run yet")
-    assert RunSource(snapshots=Snapshots()).shown().rigs.startswith("lab, other: no run yet")
+    one, every = RunSource("lab", snapshots=Snapshots()), RunSource(snapshots=Snapshots())
+    assert one.shown().rigs.startswith("lab: no run yet")
+    assert every.shown().rigs.startswith("lab, other: no run yet")
+    for source in (one, every):
+        source.close()
+        assert source.join(60.0)

@@ -85,10 +85,13 @@ def steady_range(
     (-1.5, 11.5)
     >>> steady_range((-1.5, 11.5), 0.0, 2.0)
     (-0.3, 2.3)
+    >>> steady_range(None, 0.0, 0.0), steady_range(None, 20.0, 20.0)
+    ((-1.0, 1.0), (19.0, 21.0))
     """
     span = high - low
     fits = shown is not None and shown[0] <= low and high <= shown[1]
     if shown is not None and fits and (span >= _LEAST_USED * (shown[1] - shown[0]) or not span):
         return shown
-    beside = margin * span or max(1e-9, 0.05 * abs(high), float(np.spacing(abs(high))) * 8)
+    alone = max(1e-9, 0.05 * abs(high), float(np.spacing(abs(high))) * 8) if high else 1.0
+    beside = margin * span or alone
     return low - beside, high + beside
