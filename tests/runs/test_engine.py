@@ -12,9 +12,10 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunStatus
 from parfocal.runs.conditions.interlocks import Interlock
 from parfocal.runs.conditions.judging import observed
-from parfocal.runs.conditions.values import Reading
+from parfocal.runs.conditions.values import Lag, Reading
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart, RunStorage
+from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.elements import acquire, confirm, wait
 from parfocal.runs.plans.schedule import Schedule
@@ -557,6 +558,20 @@ CLOSED = Reading(service="door", command="is_closed", equals=True)
 DOOR = Interlock(name="door", condition=CLOSED)
 
 
+PUNCTUAL = Lag(below=50, stale_s=1e6)
+
+
+def late_by(lag_ms, lab):
+    return {PUNCTUAL.key: observed(PUNCTUAL, None, lag_ms, lab.clock.monotonic_ns())}
+
+
+def acquire_events(lab, run, count):
+    """Let the clock go on until so many events are acquired."""
+    while run.status().events_acquired < count:
+        lab.clock.wait_for_waiters(timeout_s=0.01)
+        lab.clock.advance(0.01)
+
+
 def door_is(closed, lab):
     return {CLOSED.key: observed(CLOSED, None, closed, lab.clock.monotonic_ns())}
 
@@ -585,6 +600,30 @@ def test_an_interlock_aborts_the_exposure_and_the_run_is_not_resumed_before_it_h
         slow.clock.wait_for_waiters(timeout_s=0.01)
         slow.clock.advance(0.01)
     assert [number for number, _ in slow.instruments.exposed][:2] == [0, 0], "the image is taken again"
+
+
+def test_a_run_that_an_interlock_paused_because_it_was_late_can_be_resumed(slow):
+    """How late its last event was stayed so while it was paused: no resume was ever allowed."""
+    punctual = Interlock(name="lag", condition=PUNCTUAL)
+    run = slow.run(series(5), facts=late_by(0.0, slow), interlocks=(punctual,))
+    acquire_events(slow, run, 1)
+    slow.clock.advance(1.5)
+    acquire_events(slow, run, 2)
+    run.observed(late_by(run.lag_ms, slow))
+    assert "lag is" in slow.until(run, "paused").reason
+    with pytest.raises(BadInputError, match="stays paused: interlock 'lag'"):
+        run.resume()
+    run.observed(late_by(run.lag_ms, slow))
+    run.resume()
+    run.observed(late_by(run.lag_ms, slow))
+    assert run.status().breached == ()
+    acquire_events(slow, run, 3)
+
+
+@pytest.mark.parametrize("policy", ["shift", "catch up", "skip"])
+def test_how_late_a_run_is_after_a_pause_its_next_event_tells(policy):
+    late = Timing(origin_ns=0, lag_ms=90.0)
+    assert late.resumed(policy, 0, since_ns=10**9, now_ns=2 * 10**9).lag_ms == 0.0
 
 
 def test_an_interlock_that_ends_a_run_says_which_with_its_value(slow):

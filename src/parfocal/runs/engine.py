@@ -231,8 +231,8 @@ class RunEngine:
 
     @property
     def lag_ms(self) -> float:
-        """How late its last event began."""
-        return self._machine.timing.lag_ms
+        """How late its last event began; 0 while it is paused, as its resume decides about the next one."""
+        return 0.0 if self._machine.state == "paused" else self._machine.timing.lag_ms
 
     @property
     def has_ended(self) -> bool:

@@ -97,10 +97,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         return begin_ns + round(wait.duration_s * 1e9)
 
     def resumed(self, policy: ResumePolicy, gap_ns: int, since_ns: int, now_ns: int) -> Timing:
-        """Return it after a pause from `since_ns` to now."""
+        """Return it after a pause from `since_ns` to now. How late it is, its next event tells."""
         if policy == "shift":
-            return msgspec.structs.replace(self.moved(now_ns - since_ns), pace="shift", gap_ns=0)
-        return msgspec.structs.replace(self, pace=policy, gap_ns=gap_ns, late_until_ns=now_ns)
+            return msgspec.structs.replace(self.moved(now_ns - since_ns), pace="shift", gap_ns=0, lag_ms=0.0)
+        return msgspec.structs.replace(self, pace=policy, gap_ns=gap_ns, late_until_ns=now_ns, lag_ms=0.0)
 
     def moved(self, by_ns: int) -> Timing:
         """Return it with the rest of the schedule later by so much."""
