@@ -180,7 +180,9 @@ def test_masks_are_refused_where_nobody_knows_what_they_light_and_old_knowledge_
         spots=9,
         utc_ns=0,
     )
-    with pytest.raises(BadInputError, match=r"not calibrated: .* call its command `calibrate` first"):
+    with pytest.raises(
+        BadInputError, match=r"not calibrated: .* `calibrate` first, as `parfocal call modulator calibrate`"
+    ):
         check_calibration(RigFacts(frame_shape=(4, 6)), 0)
     with pytest.raises(BadInputError, match=r"images of \(4, 6\), and the camera's are of \(2, 3\)"):
         check_calibration(RigFacts(frame_shape=(2, 3), calibration=known), 0)

@@ -91,7 +91,7 @@ def check_calibration(facts: RigFacts, utc_ns: int) -> str:
     if known is None:
         raise BadInputError(
             "the light modulator is not calibrated: nobody knows where a mask would light; call its command "
-            "`calibrate` first"
+            "`calibrate` first, as `parfocal call modulator calibrate` does of a rig that is up; it is kept"
         )
     if known.camera_shape != facts.frame_shape:
         raise BadInputError(
