@@ -44,9 +44,12 @@ READY = {
     "force": lambda panel: panel.spectrum.data_of("fit")[0].size,
     "extension": lambda panel: panel.plot.data_of("measured")[0].size,
     "motors": lambda panel: (
-        panel.cards and all(map(panel.session.commands, panel.session.snapshot().rig.services))
+        all(map(panel.session.commands, panel.session.snapshot().rig.services))
+        and all(card.axes for name, card in panel.cards.items() if name != "force")
+        and panel.cards["force"].table.value is not None
     ),
     "camera camera": lambda panel: panel.histogram.data_of("pixels")[0].size and panel.service.state,
+    "instruments": lambda panel: panel.pages.count() and panel.pages.currentWidget().commands,
     "profile": lambda panel: panel.shown is not None,
     "viewers": lambda panel: panel.runs.texts(),
     "status": lambda panel: panel.streams.texts(),
