@@ -15,6 +15,7 @@ from parfocal.processes.folders import RigFolders
 from parfocal.processes.identity import start_mark
 from parfocal.processes.locks import FileLock, holder_of, sweep
 from parfocal.processes.resources import lock_path, owned
+from parfocal.processes.spec import check_name
 
 HOLDER = """
 import sys
@@ -161,3 +162,11 @@ def test_records_are_replaced_in_one_step_and_garbage_is_none() -> None:
     path.write_text("{")
     assert directory.record("bench", "a") is None
     folders.release()
+
+
+@pytest.mark.parametrize("name", [directory.LOCKS_FOLDER, directory.SERVICES_FOLDER, directory.IMAGES_FOLDER])
+def test_a_rig_that_would_be_called_like_a_folder_of_ours_is_told_so(name: str) -> None:
+    with pytest.raises(
+        BadInputError, match=f"'{name}' is that of a folder of parfocal's own; choose another"
+    ):
+        check_name(name, "rig")

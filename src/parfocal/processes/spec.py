@@ -18,6 +18,7 @@ RESERVED = {
 }
 """Names that no service of a rig file can have."""
 
+_FOLDERS = ("locks", "services", "images")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}", re.IGNORECASE)
 
 
@@ -110,7 +111,11 @@ def check_name(name: str, kind: str) -> str:
     """
     if kind == "service" and name == "rig":
         raise ConfigError(f"a service cannot be called {name!r}: {RESERVED[name]}; choose another name")
-    if not _NAME.fullmatch(name) or name in ("locks", "services", "images"):
+    if name in _FOLDERS:
+        raise BadInputError(
+            f"{kind} name {name!r} is that of a folder of parfocal's own; choose another name"
+        )
+    if not _NAME.fullmatch(name):
         raise BadInputError(
             f"{kind} name {name!r} must be 1 to 40 letters, digits, '-' or '_', beginning with a letter"
         )
