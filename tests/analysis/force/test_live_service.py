@@ -167,7 +167,7 @@ def test_the_curve_of_a_bead_grows_and_says_why_there_is_no_chain(force):
     assert len(curve.forces_pn) == 1
     assert curve.forces_pn[0] == pytest.approx(FORCE_PN, rel=0.02)
     assert curve.extensions_nm[0] == pytest.approx(930, abs=30)
-    assert "at least 4 forces" in curve.reason
+    assert "at least 4 points of force and extension" in curve.reason
     force.call("new_extensions", timeout_s=WAIT_S)
     assert ask(force, "extension", 0).reason == "no points yet"
 
