@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import ProcessError
 from parfocal.rig import lab, rig
 from parfocal.rig.lab import Lab
 from parfocal.rig.rig import Rig
@@ -99,3 +100,12 @@ def test_a_script_has_one_hold_of_a_service_whichever_thread_asks_first(
     first, second = at_once(lambda: script["laser"])
     assert first is second
     assert opened.made == 1
+
+
+def test_a_rig_that_does_not_answer_can_be_named(connection: SimpleNamespace) -> None:
+    def gone() -> tuple[str, ...]:
+        raise ProcessError("rig 'bench' is gone")
+
+    connection.services = gone
+    with Rig(connection) as named:
+        assert repr(named).startswith("<Rig 'bench' ")

@@ -381,7 +381,8 @@ class Rig(Experiments, RigPanels, RigSettings):
         self._let_go("the rig's process left it" if error is None else _reason_of(error))
 
     def __repr__(self) -> str:
-        return f"<Rig {self.name!r}: {', '.join(self.services)} (seen from process {os.getpid()})>"
+        # nobody is asked for it: a rig that is gone, or somebody else's, can be named all the same
+        return f"<Rig {self.name!r} seen from process {os.getpid()}>"
 
     def _let_go(self, reason: str) -> None:
         self._close_connections()
