@@ -1,9 +1,10 @@
 """Channels made of lights and a camera, in one process on a clock that jumps."""
 
+import msgspec
 import pytest
 
 from parfocal.core.channels import ChannelState
-from parfocal.core.errors import BadInputError, ConfigError, DeviceError, DeviceTimeoutError
+from parfocal.core.errors import BadInputError, ConfigError, DeviceError, DeviceTimeoutError, PowerLostError
 from parfocal.devices.camera import CameraHost
 from parfocal.devices.channels import ChannelsHost
 from parfocal.devices.light import LightHost
@@ -142,6 +143,15 @@ def test_a_shutter_that_cannot_be_read_back_leaves_everything_dark(rig, channels
     monkeypatch.setattr(rig.services["channels"].device, "_submit_to_camera", lambda *_: silent)
     with pytest.raises(DeviceError, match="does not answer"):
         channels.call("open_shutter")
+    assert powers(rig) == [0.0, 0.0]
+
+
+def test_a_light_that_was_made_safe_while_its_channel_was_set_is_told_as_such(rig, channels, monkeypatch):
+    device = rig.services["channels"].device
+    set_lit = device.set_lit
+    monkeypatch.setattr(device, "set_lit", lambda lit: msgspec.structs.replace(set_lit(lit), power=0.0))
+    with pytest.raises(PowerLostError, match=r"a power of 0\.0 instead of 0\.4"):
+        channels.call("set_channel", "red")
     assert powers(rig) == [0.0, 0.0]
 
 

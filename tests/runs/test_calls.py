@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import BadInputError, CommandError
+from parfocal.core.errors import BadInputError, CommandError, PowerLostError
 from parfocal.ipc import Client, CommandTable, Server, command, current_call
 from parfocal.runs.instruments.calling import InstrumentCalls
-from parfocal.runs.instruments.instruments import AcquiredFrames
+from parfocal.runs.instruments.instruments import AcquiredFrames, InstrumentRestartedError
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.service_calls import ServiceCalls
 from parfocal.runs.plans.calls import call
@@ -63,6 +63,10 @@ class Magnet:
     def go(self) -> None:
         self.told.append("go")
 
+    @command(lane="hold")
+    def light(self) -> None:
+        raise PowerLostError("channel 'nucleus' was set, but has a power of 0.0 instead of 0.5")
+
 
 RAMP = ServiceCall(service="magnet", command="ramp", arguments={"stop_pn": 10.0}, pause="hold", resume="go")
 
@@ -99,6 +103,11 @@ class Running:
     def join(self):
         self._thread.join(PATIENCE_S)
         return self.ended
+
+
+def test_a_light_made_safe_for_somebody_elses_end_is_an_instrument_that_began_anew(magnet, calls):
+    with pytest.raises(InstrumentRestartedError, match=r"a power of 0\.0 instead of 0\.5"):
+        calls.ask("magnet", "light")
 
 
 # --- plans

@@ -35,6 +35,7 @@
     ├── DeviceError                         the hardware, or its simulated twin, failed
     │   ├── DeviceTimeoutError (TimeoutError)
     │   ├── FrameLostError                  this one frame; the sequence goes on with the next
+    │   ├── PowerLostError                  a light has no power, though it was given one a moment before
     │   └── UnconfirmedWriteError           sent, not confirmed: done or not, and never repeated blindly
     ├── StorageError
     │   ├── AlreadyExistsError              never overwritten
@@ -334,6 +335,10 @@ class FrameLostError(DeviceError):
     def __init__(self, message: str, *, frame: int = 0) -> None:
         super().__init__(message)
         self.frame = frame
+
+
+class PowerLostError(DeviceError):
+    """A light stands at no power, though it was given one: its process began anew since, or made it safe."""
 
 
 class UnconfirmedWriteError(DeviceError):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from parfocal.core.channels import ChannelPreset, ChannelState
-from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
+from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, PowerLostError
 from parfocal.core.protocols import Channels, HasSwitchTimes, SwitchesChannels
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.lamps import POWER_WITHIN
@@ -201,11 +201,14 @@ class ChannelsHost(DeviceHost):
             raise DeviceError("the lights were switched off meanwhile")
 
     def _check_is_set(self, name: str, power: float | None, lit: bool, state: ChannelState) -> None:
-        """Compare what is read back with what was asked for; `DeviceError` and darkness if it is not that."""
+        """Compare what is read back with what was asked for; `DeviceError` and darkness if it is not that.
+
+        It is a `PowerLostError` if all that is wrong is that the light has no power.
+        """
         preset = self.device.presets[name]
         wanted = preset.power if power is None else power
-        wrong = []
-        if preset.filter and state.filter != preset.filter:
+        has_filter, wrong = not preset.filter or state.filter == preset.filter, []
+        if not has_filter:
             wrong.append(f"filter {state.filter!r} instead of {preset.filter!r}")
         if wanted is not None and (state.power is None or abs(state.power - wanted) > POWER_WITHIN):
             wrong.append(f"a power of {state.power} instead of {wanted}")
@@ -213,4 +216,5 @@ class ChannelsHost(DeviceHost):
             wrong.append(f"light {preset.light!r} dark")
         if wrong:
             self.device.make_safe()
-            raise DeviceError(f"channel {name!r} was set, but has {', '.join(wrong)}")
+            kind = PowerLostError if has_filter and wanted and state.power == 0 else DeviceError
+            raise kind(f"channel {name!r} was set, but has {', '.join(wrong)}")

@@ -8,7 +8,13 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import Clock, poll_until
-from parfocal.core.errors import CommandError, CommandFailedError, FrameLostError, ServiceUnavailableError
+from parfocal.core.errors import (
+    CommandError,
+    CommandFailedError,
+    FrameLostError,
+    PowerLostError,
+    ServiceUnavailableError,
+)
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
 
 if TYPE_CHECKING:
@@ -145,7 +151,8 @@ class InstrumentCalls:
         FrameLostError
             If a frame was.
         InstrumentRestartedError
-            If the service ended, or one that it asked itself, and all are there again.
+            If the service ended, or one that it asked itself, or for whose end it made a light safe, and all
+            are there again.
         CommandError
             If they are not, or the command failed, or has not ended in time.
         """
@@ -159,7 +166,7 @@ class InstrumentCalls:
             original = error.original if isinstance(error, CommandFailedError) else None
             if isinstance(original, FrameLostError):
                 raise original from error
-            if isinstance(original, ServiceUnavailableError):
+            if isinstance(original, ServiceUnavailableError | PowerLostError):
                 raise self._lost(call.service, error) from error
             raise
         finally:
