@@ -55,6 +55,16 @@ def test_a_rig_is_shown_asked_and_told_of_changes_of_others(session, until, requ
     assert until(lambda: session.settings("focus")["poll_s"] == 0.02)
 
 
+def test_what_is_asked_once_the_window_has_let_go_fails_and_opens_nothing(session):
+    told = []
+    session.ask("focus", "position").then(lambda _: session.close())
+    session.ask("focus", "position").then(lambda _: told.append(session.ask("focus", "position")))
+    assert poll_until(lambda: session.deliver() or not session.pending or session._closed, 60.0)
+    late = session.ask("focus", "position")
+    assert (late.state, told) == ("failed", [])
+    assert "has let go of rig 'paneled'" in late.text
+
+
 def test_a_notice_has_a_service_asked_at_once_however_rarely_it_is_asked(session, until, rig):
     assert until(lambda: session.snapshot().rig.state == "running")
     poll = ServicePoll(session, "camera", "is_running", every_s=3600.0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 from parfocal.app.desktop.followers import FrameFollower, RowFollower
 from parfocal.app.desktop.request import Request
 from parfocal.app.desktop.service_facts import FactTable, ServiceFacts
-from parfocal.core.errors import CommandError
+from parfocal.core.errors import CommandError, ServiceUnavailableError
 from parfocal.core.reminder import Reminder
 from parfocal.core.status import RigStatus
 from parfocal.ipc import Subscription
@@ -115,8 +115,10 @@ class Session:
         return cast("S", self._shared[kind])
 
     def deliver(self) -> None:
-        """Tell of requests that have ended. Called by the window's timer."""
+        """Tell of requests that have ended. Called by the window's timer; what is told may close it."""
         for _ in range(len(self._ended)):
+            if self._closed:
+                return
             request = self._ended.popleft()
             self._pending.discard(request)
             request.tell()
@@ -161,6 +163,8 @@ class Session:
         return request
 
     def _client(self, service: str) -> Client:
+        if self._closed:
+            raise ServiceUnavailableError(f"the window has let go of rig {self.rig!r}", service=service)
         if service not in self._clients:
             self._clients[service] = directory.connect(self.rig, service)
         return self._clients[service]
