@@ -9,7 +9,6 @@ import random
 import signal
 import threading
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +39,7 @@ from parfocal.ipc import (
     connection,
 )
 from parfocal.ipc.codec import encode
+from parfocal.testing.forks import exit_code_of_fork
 
 from .bench import LONG_S, Bench
 from .conftest import Processes, stand_still
@@ -213,22 +213,6 @@ def test_a_slow_import_holds_up_nobody_else(
     assert type(results[0]).__module__ == module.stem
 
 
-def in_fork(work: Any) -> int:
-    """Run `work` in a fork; return its exit code: 0 if nothing was raised."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # of forking a process with threads: that is the case
-        pid = os.fork()
-    if pid == 0:
-        try:
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_is_told_that_the_client_is_its_parents(client: Client, folder: Path, bench: Bench) -> None:
     held = client.submit("hold")
@@ -246,8 +230,8 @@ def test_a_fork_is_told_that_the_client_is_its_parents(client: Client, folder: P
         with Client(folder, "bench") as own:
             assert own.call("add", 1, timeout_s=LONG_S) == 2.0
 
-    assert in_fork(refused) == 0
-    assert in_fork(own_client) == 0
+    assert exit_code_of_fork(refused) == 0
+    assert exit_code_of_fork(own_client) == 0
     bench.gate.set()
     assert held.result(LONG_S) == "held"  # the parent's connection is untouched
 

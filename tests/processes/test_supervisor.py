@@ -5,10 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-import signal
 import sys
-import warnings
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +28,7 @@ from parfocal.core.status import RigStatus
 from parfocal.ipc import Subscription
 from parfocal.processes import ServiceSpec, directory
 from parfocal.processes.commands import service_commands
+from parfocal.testing.forks import exit_code_of_fork
 
 from .conftest import PATIENCE_S, wait_for_text
 
@@ -254,23 +252,6 @@ def test_processes_are_told_by_their_titles(make_rig, spec) -> None:
     with rig:
         title = Path(f"/proc/{rig.status().services['a'].pid}/cmdline").read_bytes()
         assert title.rstrip(b"\0") == b"parfocal: bench/a"
-
-
-def exit_code_of_fork(work: Callable[[], None]) -> int:
-    """Do `work` in a fork: 0 if it returned, 1 if it raised, negative if it never ended."""
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # a process with threads is forked: that is the case
-        pid = os.fork()
-    if pid == 0:
-        try:
-            signal.alarm(120)
-            work()
-            os._exit(0)
-        finally:
-            os._exit(1)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -259,10 +260,17 @@ def test_a_dock_new_to_a_kept_layout_stands_among_tabs_and_no_layout_makes_the_w
     assert second.size() == size
 
 
-def test_a_live_view_that_comes_with_a_late_camera_stands_in_front(open_window, config, until):
+@contextmanager
+def rig_without_camera(config):
+    """Open a rig that has no camera yet; lends it, and the camera to be added."""
     services = dict(config["services"])
     camera = services.pop("camera")
     with parfocal.open_rig({**config, "services": services}) as rig:
+        yield rig, camera
+
+
+def test_a_live_view_that_comes_with_a_late_camera_stands_in_front(open_window, config, until):
+    with rig_without_camera(config) as (rig, camera):
         window = open_window()
         window.show_rig("paneled")
         assert until(lambda: window.area is not None and window.area.is_laid_out)
@@ -278,9 +286,7 @@ def test_a_live_view_that_comes_with_a_late_camera_stands_in_front(open_window, 
 
 
 def test_a_panel_that_comes_late_does_not_cover_one_that_a_person_writes_into(open_window, config, until):
-    services = dict(config["services"])
-    camera = services.pop("camera")
-    with parfocal.open_rig({**config, "services": services}) as rig:
+    with rig_without_camera(config) as (rig, camera):
         window = open_window()
         window.show_rig("paneled")
         assert until(lambda: window.area is not None and window.area.docks["plan"].is_seen)

@@ -56,9 +56,8 @@ class SearchField(QLineEdit):
         self._model.setStringList([str(entry) for entry in self.found])
         if self.found:
             self._list.setWidget(self)
-            self._list.complete(
-                QRect(self.width() - _LIST_PX, 0, _LIST_PX, self.height())
-            )  # not over the edge
+            below = QRect(self.width() - _LIST_PX, 0, _LIST_PX, self.height())  # not over the window's edge
+            self._list.complete(below)
         else:
             self._popup.hide()
 
