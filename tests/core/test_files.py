@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -11,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from parfocal.core.files import create_file, replace_file
+from parfocal.core import files
+from parfocal.core.files import create_file, replace_file, save_file
 
 WRITE = """
 import sys
@@ -95,3 +98,48 @@ def test_a_new_file_takes_the_place_of_none(tmp_path: Path) -> None:
     with pytest.raises(FileExistsError):
         create_file(tmp_path / "new.txt", b"second")
     assert (tmp_path / "new.txt").read_bytes() == b"first"
+
+
+def test_what_is_saved_on_a_full_disk_leaves_what_was_there_and_names_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "plan.yaml"
+    save_file(path, b"the old one")
+
+    def full(draft: str, *_: object, **__: object) -> None:
+        Path(draft).write_bytes(b"the ne")
+        raise OSError(errno.ENOSPC, "No space left on device", str(draft))
+
+    monkeypatch.setattr(files, "open", full, raising=False)
+    with pytest.raises(OSError, match="No space left") as raised:
+        save_file(path, b"the new one")
+    assert raised.value.filename == str(path)
+    assert path.read_bytes() == b"the old one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links and modes as of POSIX")
+def test_a_file_that_is_saved_keeps_its_permissions_and_a_link_to_it_its_way(tmp_path):
+    path, link = tmp_path / "plan.yaml", tmp_path / "today.yaml"
+    path.write_bytes(b"old")
+    path.chmod(0o640)
+    link.symlink_to(path)
+    save_file(link, b"new")
+    assert link.is_symlink()
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe of POSIX")
+def test_a_pipe_takes_what_is_saved(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as thread:
+        read = thread.submit(pipe.read_bytes)
+        save_file(pipe, b"through")
+        assert read.result(30) == b"through"
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_folder_is_no_file_to_be_saved(tmp_path):
+    with pytest.raises(OSError, match=str(tmp_path)):
+        save_file(tmp_path, b"")
+    assert list(tmp_path.iterdir()) == []

@@ -111,13 +111,21 @@ class FakeRuns:
 
     @command(lane="start")
     def extend(self, run: str, plan: dict[str, Any]) -> RunStatus:
-        self.asked.append(("extend", run, plan))
-        return self.status(run)
+        return self._change("extend", run, plan)
 
     @command(lane="start")
     def replace_future(self, run: str, plan: dict[str, Any]) -> RunStatus:
-        self.asked.append(("replace_future", run, plan))
-        return self.status(run)
+        return self._change("replace_future", run, plan)
+
+    @command(lane="start")
+    def pick_cells(self, run: str, particles: list[int], p: int = 0) -> RunStatus:
+        return self._change("pick_cells", run, particles, p)
+
+    def _change(self, word: str, run: str, *arguments: Any) -> RunStatus:
+        self.asked.append((word, run, *arguments))
+        if self.status(run).ended:
+            raise BadInputError(f"run {run!r} is ended")
+        return self.runs[run]
 
     def _ask(self, word: str, run: str, state: str, *arguments: Any) -> RunStatus:
         self.asked.append((word, run, *arguments))

@@ -559,7 +559,9 @@ def test_who_picked_which_cells_is_in_the_record():
     loop.run.pick([4, 7], 0)
     (noted,) = loop.start().end().commands
     assert (noted.command, noted.event, noted.details) == ("pick", -1, {"p": 0, "particles": [4, 7]})
-    assert loop.run.pick([3], 0).commands == (noted,), "after the end nothing is changed"
+    with pytest.raises(BadInputError, match="run 'loop' has ended: cells can't be picked for it any more"):
+        loop.run.pick([3], 0)
+    assert loop.run.status().commands == (noted,)
 
 
 @pytest.mark.parametrize(

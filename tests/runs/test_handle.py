@@ -12,6 +12,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, DeadlineError, RunFailedError, ServiceUnavailableError
 from parfocal.core.run_status import RunStatus
 from parfocal.processes import directory
+from parfocal.runs import Sequence
 from parfocal.runs.handle import RunHandle
 from parfocal.runs.watch import UNKNOWN
 
@@ -88,6 +89,14 @@ def test_commands_after_the_end_change_nothing(fake, handle):
     fake.end("run1")
     for ask in (handle.pause, handle.resume, handle.cancel, handle.finish, handle.confirm):
         assert ask().outcome == "complete"
+
+
+def test_what_asks_more_of_a_run_that_has_ended_is_refused(fake, handle):
+    fake.end("run1")
+    plan = Sequence(channels=["a"])
+    for ask in (lambda: handle.extend(plan), lambda: handle.replace_future(plan), lambda: handle.pick([1])):
+        with pytest.raises(BadInputError, match="run 'run1' is ended"):
+            ask()
 
 
 def test_a_run_that_nobody_knows_is_told_so(watch, fake):

@@ -217,6 +217,29 @@ def test_a_script_that_raises_has_failed_and_says_where(rig, write, capsys) -> N
     assert "lampe" in (Path(told["folder"]) / "script.log").read_text()
 
 
+@pytest.mark.parametrize("json", [False, True], ids=["for people", "for programs"])
+def test_what_a_script_prints_is_shown_where_it_was_started(rig, write, capsys, json) -> None:
+    file = write(
+        """
+        import sys
+
+        def main(lab):
+            lab.step("first", of=1)
+            lab.log("[bold] " + "a long line " * 40)
+            print("no end", end="")
+            sys.stdout.flush()
+        """
+    )
+    code = parfocal(["script", "run", str(file), "--rig", "scripted", *(["--json"] if json else [])])
+    printed = capsys.readouterr()
+    shown = printed.err if json else printed.out
+    assert code == 0
+    assert "step 1 of 1: first" in shown
+    assert "[bold] " + "a long line " * 40 in shown
+    assert "no end" in shown.splitlines()
+    assert len(printed.out.splitlines()) == 1 or not json
+
+
 def test_a_script_that_is_wrong_is_refused_and_nothing_starts(rig, write, capsys) -> None:
     file = write("def main(lab):\n    lab['lampe'].power()\n    lab['lamp'].set_power(half=1)\n")
     before = set(rig.runs)

@@ -14,6 +14,7 @@ from parfocal.cli.signatures import signature
 from parfocal.cli.value_table import table_of
 from parfocal.cli.which_rig import AnyRig, only_rig
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import save_file
 from parfocal.core.text_values import ALL, named_values
 from parfocal.ipc.commands import RECEIVER
 from parfocal.processes import directory
@@ -131,7 +132,7 @@ def _arguments(infos: Iterable[CommandInfo], command: str, words: tuple[str, ...
 
 def _report(result: Any, json: bool, out: Path | None) -> None:
     if out is not None:
-        out.write_text(to_json(result) + "\n", encoding="utf-8")
+        save_file(out, f"{to_json(result)}\n".encode())
     if json:
         print_json(result, _PRINTED)
     elif out is not None:

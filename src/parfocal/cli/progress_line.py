@@ -54,9 +54,12 @@ class ProgressLine:
             text=progress_text(status),
         )
         if status.question and status.question != self._asked:
-            question = f"{status.question}  (answer with `parfocal confirm {self._run}`)"
-            self._progress.console.print(Text(question))
+            self.tell(Text(f"{status.question}  (answer with `parfocal confirm {self._run}`)"))
         self._asked = status.question
+
+    def tell(self, text: Text) -> None:
+        """Print something above the line."""
+        self._progress.console.print(text, soft_wrap=True)
 
     def rest(self) -> None:
         """Wait until it is worth another look."""

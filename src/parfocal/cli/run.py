@@ -25,6 +25,8 @@ from parfocal.runs.status_text import forecast_text, line_in_rig
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.console import Console
+
     from parfocal.core.run_status import RunStatus
     from parfocal.rig.rig import Rig
     from parfocal.runs.handle import RunHandle
@@ -115,6 +117,7 @@ def carry_out(
     start: Callable[[Rig], RunHandle],
     *,
     settle: Callable[[RunHandle, RunStatus], None] = lambda *_: None,
+    line: Callable[[str, Console], ProgressLine] = ProgressLine,
     watch: bool = False,
     detach: bool = False,
     json: bool = False,
@@ -122,6 +125,7 @@ def carry_out(
     """Start a run in a rig, which is opened if it is not up, and follow it to its end; return the exit code.
 
     The first Ctrl-C, or SIGTERM, cancels the run. With `detach` nothing is followed, and the rig goes on.
+    `line` makes what follows it, of its name and where people read.
     `settle` is called with the handle of a run that has ended, and its final status, while the rig is up.
     """
     for number in ending_signals():
@@ -136,7 +140,7 @@ def carry_out(
         if detach:
             status = handle.status()
         else:
-            status = follow(handle, display_of(handle, running, watch=watch, json=json), came)
+            status = follow(handle, display_of(handle, running, line, watch=watch, json=json), came)
         if not detach:
             settle(handle, status)
         print_status(status, running.name, json=json)
@@ -226,11 +230,18 @@ def _beside_plan(asked: RequestedRun) -> dict[str, Any]:
     return {**told, "interlocks": asked.interlocks} if asked.interlocks else told
 
 
-def display_of(handle: RunHandle, rig: Rig, *, watch: bool = False, json: bool) -> ProgressLine | WatchedRun:
+def display_of(
+    handle: RunHandle,
+    rig: Rig,
+    line: Callable[[str, Console], ProgressLine] = ProgressLine,
+    *,
+    watch: bool = False,
+    json: bool,
+) -> ProgressLine | WatchedRun:
     """Return what shows a run while it is waited for: a line, or with `watch` all that is known of it."""
     shown = console(quiet=json)
-    line = ProgressLine(f"{rig.name}/{handle.name}", shown)
-    return WatchedRun(handle, outline_of(rig, handle.name), shown, line) if watch else line
+    own = line(f"{rig.name}/{handle.name}", shown)
+    return WatchedRun(handle, outline_of(rig, handle.name), shown, own) if watch else own
 
 
 def follow(handle: RunHandle, display: ProgressLine | WatchedRun, came: list[str]) -> RunStatus:

@@ -11,6 +11,7 @@ from rich.text import Text
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
 from parfocal.cli.run import carry_out
+from parfocal.cli.script_line import ScriptLine
 from parfocal.cli.which_rig import AnyRig, only_rig
 from parfocal.processes import directory
 from parfocal.rig.listing import command_listing, running_commands
@@ -68,7 +69,7 @@ def run(
     detach: bool = False,
     json: bool = False,
 ) -> int:
-    """Check a script, and carry it out as a run, in a process of its own.
+    """Check a script, and carry it out as a run, in a process of its own; what it prints is shown meanwhile.
 
     Other terminals see it with `parfocal runs`, and steer it with `parfocal pause`, `resume`, `finish`,
     `cancel` and `confirm`. Ctrl-C cancels it, with the runs that it has started; a second one leaves.
@@ -101,7 +102,7 @@ def run(
     def start(running: Rig) -> RunHandle:
         return running.script(file, name=name, folder="" if out is None else out, force=force)
 
-    return carry_out(only_rig(rig), start, detach=detach, json=json)
+    return carry_out(only_rig(rig), start, line=ScriptLine, detach=detach, json=json)
 
 
 def _commands(rig: str) -> dict[str, tuple[CommandInfo, ...]]:

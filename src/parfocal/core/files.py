@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -17,7 +18,9 @@ _LEFT_S = 3600.0
 """A draft that is older belongs to nobody any more."""
 
 
-def replace_file(path: Path, content: bytes, *, durable: bool = False, private: bool = False) -> None:
+def replace_file(
+    path: Path, content: bytes, *, durable: bool = False, private: bool = False, mode: int | None = None
+) -> None:
     """Give the file at `path` a new content at once: a reader sees the old or the new one, never a part.
 
     Any thread of any process: of two that write at once one comes last, whole. Where the newer content must
@@ -34,6 +37,8 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
         that was killed while it wrote, an hour ago or longer, is removed then.
     private : bool
         Whether this user alone may read it.
+    mode : int, optional
+        Its permissions; by default those of any new file.
     """
     draft = draft_of(path)
     try:
@@ -44,6 +49,8 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
+        if mode is not None:
+            draft.chmod(mode)
         draft.replace(path)
     except OSError:
         draft.unlink(missing_ok=True)
@@ -51,6 +58,36 @@ def replace_file(path: Path, content: bytes, *, durable: bool = False, private: 
     if durable:
         sync_file(path.parent)
         _remove_left_drafts(path)
+
+
+def save_file(path: Path, content: bytes) -> None:
+    """Write what somebody saves: whoever reads it, or comes after a crash, finds the old or the new content.
+
+    A file that is there keeps its permissions, and where `path` is a link it is the file behind it that is
+    written. What is no file, as a pipe or ``/dev/stdout``, is written to.
+
+    Raises
+    ------
+    OSError
+        If the system refuses it; names `path`. What was there is as it was.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "plan.yaml"
+    >>> save_file(path, b"channels: [nucleus]")
+    >>> path.read_bytes()
+    b'channels: [nucleus]'
+    """
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+        else:
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+            replace_file(path.resolve(), content, durable=True, mode=mode)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def create_file(path: Path, content: bytes) -> None:

@@ -19,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticSerializationError
 
 from parfocal.core.errors import ConfigError
+from parfocal.core.files import save_file
 from parfocal.processes.setting_layers import with_values
 from parfocal.processes.validation import explain, known_keys, unknown_keys, validate
 
@@ -147,7 +148,7 @@ def export_toml(settings: BaseModel, path: Path) -> None:
     import tomli_w
 
     values = settings.model_dump(mode="json", by_alias=True, exclude_none=True)
-    path.write_bytes(tomli_w.dumps(values).encode())
+    save_file(path, tomli_w.dumps(values).encode())
 
 
 def import_toml(model: type[M], path: Path) -> tuple[M, tuple[str, ...]]:

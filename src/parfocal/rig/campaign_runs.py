@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parfocal.core.errors import BadInputError, DeadlineError, RunFailedError
+from parfocal.core.errors import BadInputError, CommandError, DeadlineError, RunFailedError
 from parfocal.core.run_status import AWAITS_MORE, RunStatus
 from parfocal.runs.machine.counts import BY_PLAN
 
@@ -94,7 +94,7 @@ class RunForAll:
         if not now.ended:
             try:
                 self._begun = self._handle.extend(plan)
-            except BadInputError:  # the plan is wrong, or somebody ends the run just now
+            except (BadInputError, CommandError):  # the plan is wrong, or the run ends just now
                 self._before = _after_end(self._handle)
                 if not self._before.ended:
                     raise

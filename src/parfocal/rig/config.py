@@ -12,6 +12,7 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from parfocal.core.errors import ConfigError, nearest, reason_of
+from parfocal.core.files import replace_file
 from parfocal.core.text_values import ALL, Kind, kinds_of, named_values
 from parfocal.processes.loading import SERVICES, load_object, plugins
 from parfocal.processes.setting_layers import with_values
@@ -233,7 +234,7 @@ def save_config(config: RigConfig, path: Path) -> None:
     TOML has no null: a setting that is None is left to its default.
     """
     data = _without_nulls(config.model_dump(mode="json", exclude_defaults=True))
-    path.write_text(tomli_w.dumps(data), encoding="utf-8")
+    replace_file(path, tomli_w.dumps(data).encode())
 
 
 def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.files import replace_file
+from parfocal.core.files import save_file
 from parfocal.processes.setting_infos import STARS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write_bundle(rig: str, settings: Mapping[str, tuple[SettingStatus, ...]], pa
         "services": {name: each for name, each in services.items() if each},
     }
     text = _HEAD.format(rig=rig) + yaml.safe_dump(bundle, sort_keys=False, allow_unicode=True)
-    replace_file(path, text.encode())
+    save_file(path, text.encode())
 
 
 def read_bundle(path: Path) -> Values:

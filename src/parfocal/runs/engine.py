@@ -315,7 +315,7 @@ class RunEngine:
         Raises
         ------
         BadInputError
-            If it has no pipeline or no such position, or a number is none of a particle.
+            If it has ended, has no pipeline or no such position, or a number is none of a particle.
         """
         if self.analysis is None:
             raise BadInputError(f"run {self.name!r} has no pipeline: there are no cells to be picked")
@@ -326,8 +326,9 @@ class RunEngine:
             positions = max(1, self._schedule.shape["p"])
             if not 0 <= p < positions:
                 raise BadInputError(f"run {self.name!r} has no position p={p}: there are {positions}, from 0")
-            if not self.has_ended:
-                self._commands.note(self._machine, "pick", {"p": p, "particles": particles})
+            if self.has_ended:
+                raise BadInputError(f"run {self.name!r} has ended: cells can't be picked for it any more")
+            self._commands.note(self._machine, "pick", {"p": p, "particles": particles})
         self.analysis.pick(p, particles)
         return self.status()
 

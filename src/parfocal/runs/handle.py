@@ -29,9 +29,10 @@ _REACHED: dict[Until, Callable[[RunStatus], bool]] = {
 class RunHandle:
     """One run of a rig: its status, its end, and all that can be asked of it. Any thread.
 
-    Made by `Rig.run`, `Rig.prepare` and ``rig.runs[name]``. Every method may be called at any time, more than
-    once, and after the end, when it changes nothing. None waits but `wait` and `start`: the others take the
-    engine's answer, a millisecond as a rule, and raise after 2 s without one.
+    Made by `Rig.run`, `Rig.prepare` and ``rig.runs[name]``. Every method may be called at any time, and more
+    than once. After the end those that steer change nothing; `extend`, `replace_future` and `pick`, whose
+    wish would be lost then, are refused with `BadInputError`. None waits but `wait` and `start`: the others
+    take the engine's answer, a millisecond as a rule, and raise after 2 s without one.
 
     A handle survives the restart of the engine's process, and says then what became of its run.
 
@@ -169,17 +170,18 @@ class RunHandle:
         """
         try:
             given = list(particles)
-            return self._ask("pick_cells", [index(number) for number in given], index(p))
+            numbers, position = [index(number) for number in given], index(p)
         except TypeError as error:
             raise BadInputError(f"particles and p are whole numbers, not {particles!r} and {p!r}") from error
+        return self._call("pick_cells", numbers, position)
 
     def extend(self, plan: AnyPlan) -> RunStatus:
         """Append a plan: its times and its t indices follow those of what is there."""
-        return self._ask("extend", as_data(plan))
+        return self._call("extend", as_data(plan))
 
     def replace_future(self, plan: AnyPlan) -> RunStatus:
         """Have `plan` take the place of all events that have not begun."""
-        return self._ask("replace_future", as_data(plan))
+        return self._call("replace_future", as_data(plan))
 
     def is_running(self) -> bool:
         """Whether it has not ended; a paused run is running, too."""
@@ -243,6 +245,12 @@ class RunHandle:
             raise
         if command != "status":
             self._watch.look()
+        return status
+
+    def _call(self, command: str, *arguments: Any) -> RunStatus:
+        """Send a command whose refusal is always told."""
+        status: RunStatus = self._watch.call(command, self.name, *arguments, returns=RunStatus)
+        self._watch.look()
         return status
 
 

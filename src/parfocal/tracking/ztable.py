@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from parfocal.core.errors import BadInputError, TrackingError
+from parfocal.core.files import save_file
 from parfocal.tracking.spline import basis
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -164,8 +166,9 @@ def save_tables(path: str | Path, tables: ZTables) -> str:
     The file is a numpy archive (``.npz``): the arrays, and a JSON text that describes them.
     """
     facts = json.dumps(tables._facts() | {"sha256": tables.hash, "beads": tables.beads})
-    with open(path, "wb") as file:
-        np.savez_compressed(file, facts=np.array(facts), **tables._arrays())
+    archive = BytesIO()
+    np.savez_compressed(archive, facts=np.array(facts), **tables._arrays())
+    save_file(Path(path), archive.getvalue())
     return tables.hash
 
 

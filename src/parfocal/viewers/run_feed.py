@@ -286,7 +286,12 @@ class RunFeed:
         return True
 
     def _send_picks(self) -> None:
-        """Send the cells that were picked since the last call to the engine, by position."""
+        """Send the cells that were picked since the last call to the engine, by position.
+
+        In a run that has ended a person looks at cells, and picks them for nothing.
+        """
+        if self._link.status is not None and self._link.status.ended:
+            return
         for place, particles in self._content.picks(self.run).items():
             if self._picked.get(place) != particles:
                 self._picked[place] = particles

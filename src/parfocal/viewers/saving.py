@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.files import replace_file
+from parfocal.core.files import save_file
 from parfocal.formats.write_tiff import write_image
 from parfocal.viewers.display import Display, colour
 
@@ -23,7 +23,7 @@ def save_picture(pixels: NDArray[np.uint8], path: Path) -> None:
 
     picture = BytesIO()
     Image.fromarray(pixels).save(picture, format="PNG")
-    replace_file(path, picture.getvalue())
+    save_file(path, picture.getvalue())
 
 
 def save_image(image: NDArray[Any], pixel_size_um: float | None, path: Path) -> None:

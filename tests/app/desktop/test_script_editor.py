@@ -15,7 +15,6 @@ from parfocal.app.desktop.script_editor.gallery import read_gallery
 from parfocal.app.desktop.script_editor.indents import block_commented
 from parfocal.app.desktop.script_editor.python_tokens import tokens_of
 from parfocal.app.desktop.script_editor.script_draft import NEW_TEXT
-from parfocal.app.desktop.script_editor.script_log import new_text
 from parfocal.rig.scripts import check_script
 from parfocal.runs.scripts.script_source import ScriptSource, read_script, script_of
 
@@ -66,17 +65,6 @@ def test_texts_and_comments_are_those_of_python(file):
 def test_lines_are_commented_out_and_in_again():
     lines = ["    a = 1", "", "        b = 2  # why", "    # c"]
     assert block_commented(block_commented(lines)) == lines
-
-
-def test_a_log_is_read_in_whole_lines_from_where_it_was(tmp_path):
-    log = tmp_path / "script.log"
-    assert new_text(log, 0) == ("", 0)
-    log.write_bytes(b"one\ntw")
-    assert new_text(log, 0) == ("one\n", 4)
-    log.write_bytes("one\ntwo µ\n".encode())
-    assert new_text(log, 4) == ("two µ\n", 11)
-    log.write_bytes(b"x" * 400_000 + b"\nlast\n")
-    assert new_text(log, 0) == ("last\n", 400_006)
 
 
 def test_the_gallery_is_that_of_the_examples_and_comes_with_the_package():

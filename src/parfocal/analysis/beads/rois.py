@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError
+from parfocal.core.files import save_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -144,7 +145,7 @@ class RoiSet(msgspec.Struct, frozen=True, kw_only=True):
     def save(self, path: Path) -> None:
         """Write the set as JSON."""
         text = msgspec.json.format(msgspec.json.encode({"format": _FORMAT, **msgspec.structs.asdict(self)}))
-        path.write_bytes(text)
+        save_file(path, text)
 
     def loaded(self, path: Path) -> RoiSet:
         """Return the regions in a file as the next version of this set, clamped to its image.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from parfocal.core.errors import BadInputError, reason_of
+from parfocal.core.files import save_file
 from parfocal.core.run_status import StimMode
 from parfocal.runs.conditions.interlocks import Interlock, interlocks_from_data, interlocks_to_data
 from parfocal.runs.plans.micromanager_plans import is_micromanager_data, plan_from_micromanager
@@ -165,7 +166,7 @@ def write_plan_file(found: PlanWithPipeline, path: str | Path) -> None:
             text = tomli_w.dumps(data)
         case _:
             text = yaml.safe_dump(data, sort_keys=False)
-    file.write_text(text, encoding="utf-8")
+    save_file(file, text.encode())
 
 
 def _suffix(file: Path) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QPlainTextEdit
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.runs.scripts.log_text import new_text
 from parfocal.runs.scripts.script_record import LOG
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class ScriptLog(QPlainTextEdit):
         if self._folder and not self._is_reading and now_s >= self._due_s:
             self._is_reading, self._due_s = True, now_s + _EVERY_S
             folder, place = self._folder, self._place
-            self._work.do(lambda: (folder, *new_text(Path(folder) / LOG, place)), self._take)
+            self._work.do(lambda: (folder, *new_text(Path(folder) / LOG, place, _MOST_BYTES)), self._take)
 
     def _take(self, result: BackgroundResult[tuple[str, str, int]]) -> None:
         self._is_reading = False
@@ -64,23 +65,3 @@ class ScriptLog(QPlainTextEdit):
             cursor.insertText(text)
             if is_at_end:
                 bar.setValue(bar.maximum())
-
-
-def new_text(path: Path, place: int) -> tuple[str, int]:
-    """Return what a file has from a place on, whole lines only, and the place after it; "" if there is none.
-
-    Of a long file that was not read before the last part.
-    """
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, 2)
-            begin = max(place, size - _MOST_BYTES)
-            file.seek(begin)
-            content = file.read(_MOST_BYTES)
-    except OSError:  # it comes with the first line
-        return "", place
-    if begin > place:
-        content = content.partition(b"\n")[2]
-        begin = size - len(content)
-    whole = content.rpartition(b"\n")[0] + b"\n" if b"\n" in content else b""
-    return whole.decode(errors="replace"), begin + len(whole)

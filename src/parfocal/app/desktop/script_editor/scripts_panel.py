@@ -35,7 +35,7 @@ from parfocal.app.desktop.script_editor.script_run_view import ScriptRunView
 from parfocal.app.desktop.style import GAP
 from parfocal.app.run_window.question_bar import QuestionBar
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.files import replace_file
+from parfocal.core.files import save_file
 from parfocal.runs.settings import SERVICE
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ class ScriptsPanel(Panel):
         text, file = self.draft.text, Path(path).absolute()
 
         def write() -> ScriptDraft:
-            replace_file(file, text.encode())
+            save_file(file, text.encode())
             return ScriptDraft(text=text, path=str(file), saved=text_hash(text))
 
         self.work.do(write, self._take_written)
