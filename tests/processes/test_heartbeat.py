@@ -23,6 +23,10 @@ def idle() -> float:
     return 0.0
 
 
+def sleeps() -> bool:
+    return False
+
+
 def beating(
     path: Path, step_limit_s: float = 5.0, share: float = 1.0
 ) -> tuple[ManualClock, HeartbeatMonitor, Heartbeat]:
@@ -41,7 +45,7 @@ def stop(clock: ManualClock, heartbeat: Heartbeat) -> None:
 
 def verdict_when_due(monitor: HeartbeatMonitor, processor_s=idle) -> tuple[int, str]:
     """Ask for a verdict whenever one is due; return the first, and when it came."""
-    while not (verdict := monitor.verdict(due := monitor.due_ns(), processor_s)):
+    while not (verdict := monitor.verdict(due := monitor.due_ns(), processor_s, sleeps)):
         continue
     return due, verdict
 
@@ -77,14 +81,14 @@ def test_a_step_is_busy_until_its_limit_and_hung_after_it(tmp_path: Path) -> Non
     for _ in range(7):
         clock.advance(BEAT_EVERY_S)
         assert clock.wait_for_waiters(), "it has beaten again"
-        assert monitor.verdict(clock.monotonic_ns(), idle) == ""
+        assert monitor.verdict(clock.monotonic_ns(), idle, sleeps) == ""
     assert monitor.busy_s(begun + SECOND) == 1.0
     over = begun + 3 * SECOND // 2
     assert monitor.due_ns() == over
-    assert monitor.verdict(over, idle) == "hung: in one step for 1.5 s (its step_limit_s is 1.5)"
-    assert monitor.verdict(over, idle, loop_too=False) == ""
+    assert monitor.verdict(over, idle, sleeps) == "hung: in one step for 1.5 s (its step_limit_s is 1.5)"
+    assert monitor.verdict(over, idle, sleeps, loop_too=False) == ""
     heartbeat.end_step()
-    assert monitor.verdict(over, idle) == ""
+    assert monitor.verdict(over, idle, sleeps) == ""
     assert monitor.busy_s(over) == 0.0
     stop(clock, heartbeat)
 
@@ -103,9 +107,19 @@ def test_a_silent_process_that_works_is_busy_until_the_limit_of_a_step(tmp_path:
 def test_on_a_busy_machine_less_of_a_processor_is_work(tmp_path: Path, share: float, busy: bool) -> None:
     clock, monitor, heartbeat = beating(tmp_path / "a.beat", share=share)
     begun = clock.monotonic_ns()
-    assert monitor.verdict(begun + SECOND * 3 // 4, idle) == ""
-    after_a_tenth_of_a_processor = monitor.verdict(begun + SECOND, lambda: 0.025)
+    assert monitor.verdict(begun + SECOND * 3 // 4, idle, sleeps) == ""
+    after_a_tenth_of_a_processor = monitor.verdict(begun + SECOND, lambda: 0.025, sleeps)
     assert ("no heartbeat" in after_a_tenth_of_a_processor) is not busy
+    stop(clock, heartbeat)
+
+
+def test_a_silent_process_that_wants_a_processor_is_busy_until_the_limit_of_a_step(tmp_path: Path) -> None:
+    clock, monitor, heartbeat = beating(tmp_path / "a.beat", step_limit_s=5.0)
+    begun = clock.monotonic_ns()
+    looks = [begun + part * SECOND // 4 for part in range(3, 21)]  # those before the limit
+    verdicts = [monitor.verdict(look, idle, lambda: True) for look in looks]
+    assert verdicts[:-1] == [""] * 17
+    assert verdicts[-1] == "hung: no heartbeat for 5.0 s"
     stop(clock, heartbeat)
 
 

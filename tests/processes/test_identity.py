@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.processes import identity
 
 ASK = "from parfocal.processes import identity; print(identity.this_program())"
@@ -23,6 +24,27 @@ def test_a_service_is_called_by_its_name():
     code = f"from parfocal.processes.identity import give_title; give_title('tweezers', 'tracker-1'); {ASK}"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "tracker-1"
     assert subprocess.check_output([sys.executable, "-c", ASK], text=True).strip() == "python"
+
+
+BESIDE_A_THREAD = """
+import threading, time
+def wait():
+    time.sleep(600)
+def work():
+    while True: pass
+threading.Thread(target=%s, daemon=True).start()
+print(flush=True)
+wait()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells it")
+@pytest.mark.parametrize("work", ["work", "wait"])
+def test_a_process_wants_a_processor_if_one_of_its_threads_does(work):
+    with subprocess.Popen([sys.executable, "-c", BESIDE_A_THREAD % work], stdout=subprocess.PIPE) as program:
+        program.stdout.readline()
+        assert poll_until(lambda: identity.wants_processor(program.pid) is (work == "work"), 60.0)
+        program.kill()
 
 
 def test_a_process_that_cannot_be_looked_at_is_not_dead(monkeypatch):

@@ -142,13 +142,22 @@ class HeartbeatMonitor:
             look = self._noted[1] + int(self._silent_after_ns * (1 - FIRST_LOOK))
         return min(look, step_over_at(stamps, self._counted_from_ns) if loop_too else _NEVER_NS)
 
-    def verdict(self, now_ns: int, processor_s: Callable[[], float], loop_too: bool = True) -> str:
+    def verdict(
+        self,
+        now_ns: int,
+        processor_s: Callable[[], float],
+        wants_processor: Callable[[], bool],
+        loop_too: bool = True,
+    ) -> str:
         """Return why it counts as hung, by its beat or also by its loop; "" if it doesn't.
 
         Parameters
         ----------
         processor_s : callable
             Returns how much processor time the process has used.
+        wants_processor : callable
+            Returns whether it runs, or waits for nothing but a processor. How much it could have had is known
+            as a mean of a minute alone: a machine that has just become busy gives it far less.
         """
         stamps, since = self._stamps(), self._counted_from_ns
         if loop_too and now_ns >= step_over_at(stamps, since):
@@ -157,7 +166,7 @@ class HeartbeatMonitor:
         if now_ns < look_at(stamps.beat, since, self._silent_after_ns):
             return ""
         silent_ns = now_ns - max(stamps.beat, since)
-        works = self._works(stamps.beat, now_ns, processor_s())
+        works = self._works(stamps.beat, now_ns, processor_s()) or wants_processor()
         if silent_ns < self._silent_after_ns or (works and silent_ns < stamps.limit):
             return ""
         return f"hung: no heartbeat for {silent_ns / 1e9:.1f} s"

@@ -13,7 +13,7 @@ from typing import IO
 from parfocal.processes import child_pipe
 from parfocal.processes.child_pipe import LineWriter, Order, Report
 from parfocal.processes.fork_server import ForkServer
-from parfocal.processes.identity import identity_of, is_stopped, processor_s
+from parfocal.processes.identity import identity_of, is_stopped, processor_s, wants_processor
 from parfocal.processes.system import dump_signal, end_group, wait_for_end
 
 _CLOSES_WITHIN_S = 0.1
@@ -78,6 +78,10 @@ class ChildProcess:
     def is_stopped(self) -> bool:
         """Whether somebody stopped it, so that none of its threads runs."""
         return is_stopped(self.identity.pid)
+
+    def wants_processor(self) -> bool:
+        """Whether it runs, or waits for nothing but a processor."""
+        return wants_processor(self.identity.pid)
 
     def processor_s(self) -> float:
         """Return how much processor time it has used."""

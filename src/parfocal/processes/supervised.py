@@ -235,13 +235,13 @@ class SupervisedService:
         """Decide about a process that has given no sign of life."""
         match self.life.state:
             case "ready":
-                if verdict := monitor.verdict(now_ns, process.processor_s):
+                if verdict := monitor.verdict(now_ns, process.processor_s, process.wants_processor):
                     yield lifecycle.Hung(verdict)
             case "starting":
                 if verdict := monitor.verdict_of_start(now_ns, process.processor_s, process.is_stopped):
                     yield lifecycle.Hung(verdict)
             case _:  # while it ends its loop may stand still, but it must go on beating
-                if monitor.verdict(now_ns, process.processor_s, loop_too=False):
+                if monitor.verdict(now_ns, process.processor_s, process.wants_processor, loop_too=False):
                     process.kill()
 
     def _judged_ns(self) -> int:
