@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from random import Random
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from parfocal.devices.simulated.microscope.sample import LightChange
 from parfocal.rig import config, run_roles
 from parfocal.rig.chaos import promises
 from parfocal.rig.chaos.chaos import run_chaos
-from parfocal.rig.chaos.faults import ChaosFault, draw_faults
+from parfocal.rig.chaos.faults import ChaosFault, FaultDeck
 from parfocal.rig.chaos.inflicting import inflict
 from parfocal.rig.chaos.promises import LostProcess, StoredFrames
 from parfocal.rig.opening import load_source
@@ -28,18 +29,31 @@ SERVICES = ["camera", "recorder", "runs"]
 
 @given(st.integers(0, 2**32), st.floats(1.0, 60.0))
 def test_a_seed_draws_the_same_faults_in_order_and_within_the_run(seed, seconds):
-    faults = draw_faults(Random(seed), SERVICES, seconds)
-    assert faults == draw_faults(Random(seed), SERVICES, seconds)
+    faults = FaultDeck(Random(seed), SERVICES).draw(seconds)
+    assert faults == FaultDeck(Random(seed), SERVICES).draw(seconds)
     assert 1 <= len(faults) <= 3
     assert list(faults) == sorted(faults, key=lambda fault: fault.at_s)
     for fault in faults:
         assert 0.0 <= fault.at_s <= seconds
         assert (fault.service in SERVICES) == (fault.kind in ("kill", "stop", "delay"))
         assert (fault.lasts_s > 0.0) == (fault.kind not in ("kill", "cancel"))
+        assert fault.service or not fault.lit
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_each_harm_has_come_to_each_process_before_any_comes_again(seed):
+    deck = FaultDeck(Random(seed), SERVICES)
+    times = dict.fromkeys(product(("kill", "stop", "delay"), SERVICES), 0)
+    for _ in range(100):
+        for fault in deck.draw(3.0):
+            if fault.service:
+                times[fault.kind, fault.service] += 1
+        assert max(times.values()) - min(times.values()) <= 1
+    assert min(times.values()) > 5
 
 
 def test_a_laboratory_without_services_to_kill_has_its_runs_steered():
-    faults = [fault for seed in range(30) for fault in draw_faults(Random(seed), [], 2.0)]
+    faults = [fault for seed in range(30) for fault in FaultDeck(Random(seed), []).draw(2.0)]
     assert {fault.kind for fault in faults} == {"pause", "cancel", "cancel while paused"}
 
 

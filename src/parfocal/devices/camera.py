@@ -14,6 +14,7 @@ from parfocal.core.errors import BadInputError, DeviceError, FrameLostError, Str
 from parfocal.core.frames import FrameHeader
 from parfocal.core.protocols import Camera, CanResume, CountsFrames
 from parfocal.devices.camera_counts import CameraCounts
+from parfocal.devices.camera_memory import CameraMemory
 from parfocal.devices.device_host import DeviceConfig
 from parfocal.devices.exposure_commands import ExposureCommands
 from parfocal.devices.frame_slot import FrameSlot
@@ -55,7 +56,8 @@ class CameraHost(ExposureCommands):
 
     The camera fills each slot of the ring in place. If the host crashed while a sequence was on, its
     successor goes on with it where it was interrupted, if the camera can; of others it starts an endless one
-    again. Frame numbers and counts go on.
+    again. Frame numbers and counts go on, and what commands have set (exposure, frame rate, region, binning,
+    whatever else changes the frames) is set again.
     """
 
     Config = CameraConfig
@@ -78,6 +80,7 @@ class CameraHost(ExposureCommands):
         self._snaps = Snaps()
         self._stopped_by = ""  # who ended the newest sequence before its end
         self._snap_camera = SnapCamera(self.device, self._expose)
+        self._set_again()
         self._sequence_ns = self._read_ns = clock.monotonic_ns()
         self._writer = StreamWriter(context.streams, context.service, self.device.spec, self.settings.slots)
         stack.callback(self._writer.close)
@@ -132,6 +135,8 @@ class CameraHost(ExposureCommands):
         if reshapes:
             self.check_may_reshape(method)
         result = self._call(method, arguments)
+        if reshapes:
+            self.memory.note(method, arguments)
         self.follow_shape()
         return result
 
@@ -200,7 +205,10 @@ class CameraHost(ExposureCommands):
         snap = self._snaps.ask(request, self.context.clock.monotonic_ns())
         self.context.wake()
         try:
-            return snap.wait(current_call())
+            headers = snap.wait(current_call())
+            if exposure_ms is not None and event < 0:  # a run sets that of each event, and its own at the end
+                self.memory.note("set_exposure_ms", {"exposure_ms": exposure_ms})
+            return headers
         except BaseException:
             self._snaps.give_up(snap, self._snap_camera)
             self.context.wake()
@@ -251,6 +259,19 @@ class CameraHost(ExposureCommands):
         numbers = ", ".join(f"{number} {name}" for name, number in counts.items())
         full = 100 * fullest / stream.slots
         return f"{self._counts.fps:.1f} fps, {numbers}, last frame {age:.1f} s ago, ring {full:.0f} % full"
+
+    def _set_again(self) -> None:
+        """Set the camera as the process before this one had it, and tell what it refuses."""
+        path, context = self.context.streams / f"{self.context.service}.set", self.context
+        self.memory = CameraMemory(path, os.getppid(), self.settings.device, self.settings.options)
+        for each in self.memory.commands():
+            try:
+                getattr(self.device, each.method)(**each.arguments)
+            except Exception as error:  # noqa: BLE001 (a driver's own; without it the camera still works)
+                context.log.error("the camera was set by %s, which it refuses now: %s", each, error)
+                self.memory.forget(each.__eq__)
+            else:
+                context.log.info("set again, as it was: %s", each)
 
     def _take_up(self) -> None:
         """Go on with the sequence that a crash interrupted; with a counted one if the camera can resume."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.protocols import Camera, HasFrameRate
+from parfocal.devices.camera_memory import CameraMemory
 from parfocal.devices.device_host import DeviceHost
 from parfocal.ipc import command
 from parfocal.processes import LOOP
@@ -13,12 +14,15 @@ class ExposureCommands(DeviceHost):
     """Part of `CameraHost`."""
 
     device: Camera
+    memory: CameraMemory
 
     @command(lane=LOOP, effect="changes")
     def set_exposure_ms(self, exposure_ms: float) -> float:
         """Set the exposure; returns what the camera made of it."""
         self.check_limits(exposure_ms=exposure_ms)
-        return self.device.set_exposure_ms(exposure_ms)
+        made_ms = self.device.set_exposure_ms(exposure_ms)
+        self.memory.note("set_exposure_ms", {"exposure_ms": exposure_ms})
+        return made_ms
 
     @command(lane=LOOP, effect="reads")
     def exposure_ms(self) -> float:
@@ -29,7 +33,9 @@ class ExposureCommands(DeviceHost):
     def set_frame_rate_hz(self, frame_rate_hz: float) -> float:
         """Set the frame rate; returns what the camera made of it."""
         self.check_limits(frame_rate_hz=frame_rate_hz)
-        return self._with_rate().set_frame_rate_hz(frame_rate_hz)
+        made_hz = self._with_rate().set_frame_rate_hz(frame_rate_hz)
+        self.memory.note("set_frame_rate_hz", {"frame_rate_hz": frame_rate_hz})
+        return made_hz
 
     @command(lane=LOOP, effect="reads")
     def frame_rate_hz(self) -> float:

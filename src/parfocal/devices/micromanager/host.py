@@ -99,6 +99,7 @@ class CoreHost(CoreCommands):
         try:
             self.check_may_reshape("load_configuration")
             device.load_configuration(configuration)
+            self.memory.forget()
         finally:
             self.follow_shape()
             if was_live:

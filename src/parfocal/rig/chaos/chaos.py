@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.rig.assemble import service_specs
-from parfocal.rig.chaos.faults import draw_faults
+from parfocal.rig.chaos.faults import FaultDeck
 from parfocal.rig.chaos.one_run import OneRun
 from parfocal.rig.chaos.promises import ChaosReport, outcomes
 from parfocal.rig.chaos.trial_plan import trial_plan
@@ -109,18 +109,12 @@ class _Chaos:
     def __init__(
         self, rig: Rig, config: RigConfig, watching: ChaosWatch, plan: Plan, random: Random, folder: Path
     ) -> None:
-        self._rig, self._watching, self._plan, self._random, self._folder = (
-            rig,
-            watching,
-            plan,
-            random,
-            folder,
-        )
+        self._rig, self._watching, self._plan, self._folder = rig, watching, plan, folder
         specs = {spec.name: spec for spec in service_specs(config)}
         self._hang_after_s = {name: spec.hang_after_s for name, spec in specs.items()}
         samples = {name for name, service in config.services.items() if service.kind == _SAMPLE}
         self._samples = tuple(sorted(samples))
-        self._victims = sorted(set(specs) - samples)
+        self._deck = FaultDeck(random, sorted(set(specs) - samples))
         schedule = Schedule(plan)
         self._seconds = min(max(schedule.duration_s, _SHORTEST_S), _LONGEST_S)
         self._longest_light_s = _longest_exposure_s(schedule)
@@ -131,10 +125,11 @@ class _Chaos:
 
     def run_once(self, report: Callable[[str], None]) -> bool:
         """Have one run, and compare; return whether the laboratory is ready for the next."""
-        faults = draw_faults(self._random, self._victims, self._seconds)
-        one = OneRun(self._rig, self._watching, f"chaos-{len(self._outcomes) + 1:04d}", faults)
+        faults = self._deck.draw(self._seconds)
+        name = f"chaos-{len(self._outcomes) + 1:04d}"
+        one = OneRun(self._rig, self._watching, name, faults, self._samples)
         one.carry_out(self._plan, self._folder, self._hang_after_s, 10.0 * self._seconds)
-        ready = one.compare(self._samples, self._longest_light_s)
+        ready = one.compare(self._longest_light_s)
         self._outcomes.append(one.outcome)
         self._faults += len(one.inflicted)
         self._checks.update(one.checks)

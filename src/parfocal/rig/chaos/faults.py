@@ -16,6 +16,8 @@ FaultKind = Literal["kill", "stop", "delay", "pause", "cancel", "cancel while pa
 _TO_PROCESSES: tuple[FaultKind, ...] = ("kill", "stop", "delay")
 _TO_RUNS: tuple[FaultKind, ...] = ("pause", "cancel", "cancel while paused")
 _MOST = 3
+_IN_THE_LIGHT = 2 / 3
+"""Of the harm to processes: what leaves a light on does so only where there is one."""
 _LASTS_S: dict[FaultKind, tuple[float, float]] = {
     "stop": (1.0, 4.0),
     "delay": (0.02, 0.4),
@@ -37,20 +39,24 @@ class ChaosFault(msgspec.Struct, frozen=True, kw_only=True):
         Whose process; "" where the run itself is steered.
     lasts_s : float
         How long a process stands still, or the run is paused.
+    lit : bool
+        Whether it is done when a light reaches the sample, at that time or as soon after it as one does.
     """
 
     kind: FaultKind
     at_s: float
     service: str = ""
     lasts_s: float = 0.0
+    lit: bool = False
 
     def __str__(self) -> str:
         lasts = f" for {self.lasts_s:.2f} s" if self.lasts_s else ""
-        return f"{self.kind} {self.service or 'the run'}{lasts} at {self.at_s:.2f} s"
+        when = " in the light after" if self.lit else " at"
+        return f"{self.kind} {self.service or 'the run'}{lasts}{when} {self.at_s:.2f} s"
 
 
-def draw_faults(random: Random, services: Sequence[str], seconds: float) -> tuple[ChaosFault, ...]:
-    """Return what is done in the next run, in the order of time.
+class FaultDeck:
+    """What is done, run after run: each harm comes to each process before any comes to it again.
 
     Parameters
     ----------
@@ -58,26 +64,39 @@ def draw_faults(random: Random, services: Sequence[str], seconds: float) -> tupl
         The same seed gives the same faults.
     services : sequence of str
         Whose processes may be killed or stopped.
-    seconds : float
-        How long the run is expected to take.
 
     Examples
     --------
     >>> from random import Random
-    >>> for fault in draw_faults(Random(2), ["camera", "recorder"], 3.0):
+    >>> deck = FaultDeck(Random(2), ["camera", "recorder"])
+    >>> for fault in deck.draw(3.0):
     ...     print(fault)
-    stop camera for 3.01 s at 2.21 s
+    kill recorder in the light after 1.74 s
     """
-    drawn = [_draw(random, services, seconds) for _ in range(random.randint(1, _MOST))]
-    return tuple(sorted(drawn, key=lambda fault: fault.at_s))
 
+    def __init__(self, random: Random, services: Sequence[str]) -> None:
+        self._random = random
+        self._all = [(kind, service) for service in services for kind in _TO_PROCESSES]
+        self._left: list[tuple[FaultKind, str]] = []
 
-def _draw(random: Random, services: Sequence[str], seconds: float) -> ChaosFault:
-    to_process = bool(services) and random.random() < 2 / 3
-    kind = random.choice(_TO_PROCESSES if to_process else _TO_RUNS)
-    return ChaosFault(
-        kind=kind,
-        service=random.choice(services) if to_process else "",
-        at_s=random.uniform(0.0, seconds),
-        lasts_s=random.uniform(*_LASTS_S[kind]) if kind in _LASTS_S else 0.0,
-    )
+    def draw(self, seconds: float) -> tuple[ChaosFault, ...]:
+        """Return what is done in the next run, which is expected to take so long, in the order of time."""
+        drawn = [self._one(seconds) for _ in range(self._random.randint(1, _MOST))]
+        return tuple(sorted(drawn, key=lambda fault: fault.at_s))
+
+    def _one(self, seconds: float) -> ChaosFault:
+        random = self._random
+        to_process = bool(self._all) and random.random() < 2 / 3
+        kind, service = self._harm() if to_process else (random.choice(_TO_RUNS), "")
+        return ChaosFault(
+            kind=kind,
+            service=service,
+            at_s=random.uniform(0.0, seconds),
+            lasts_s=random.uniform(*_LASTS_S[kind]) if kind in _LASTS_S else 0.0,
+            lit=to_process and random.random() < _IN_THE_LIGHT,
+        )
+
+    def _harm(self) -> tuple[FaultKind, str]:
+        if not self._left:
+            self._left = self._random.sample(self._all, len(self._all))
+        return self._left.pop()

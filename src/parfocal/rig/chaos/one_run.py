@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from parfocal.runs.plans.plan import Plan
 
 _LOOK_S = 0.05
+_LOOK_LIT_S, _LIT_WITHIN_S = 0.002, 2.0
 NEVER_BEGAN = "never began"
 
 
@@ -41,6 +42,8 @@ class OneRun:
         Of the run.
     faults : iterable of ChaosFault
         What is done, in the order of time.
+    samples : iterable of str
+        The services that simulate what the lights reach.
 
     Attributes
     ----------
@@ -52,8 +55,11 @@ class OneRun:
         How often each promise was looked at, and where it did not hold.
     """
 
-    def __init__(self, rig: Rig, watching: ChaosWatch, name: str, faults: Iterable[ChaosFault]) -> None:
+    def __init__(
+        self, rig: Rig, watching: ChaosWatch, name: str, faults: Iterable[ChaosFault], samples: Iterable[str]
+    ) -> None:
         self._rig, self._watching, self.name, self._faults = rig, watching, name, tuple(faults)
+        self._samples = tuple(samples)
         self.outcome = NEVER_BEGAN
         self.inflicted: list[str] = []
         self.checks: Counter[str] = Counter()
@@ -78,6 +84,8 @@ class OneRun:
         for fault in self._faults:
             due_s = self._began_ns * 1e-9 + fault.at_s
             poll_until(lambda: _has_ended(run), due_s - SYSTEM_CLOCK.monotonic_s(), every_s=_LOOK_S)
+            if fault.lit and self._samples:
+                poll_until(lambda: self._is_lit() or _has_ended(run), _LIT_WITHIN_S, every_s=_LOOK_LIT_S)
             done = None if _has_ended(run) else inflict(fault, self._rig, run, hang_after_s)
             if done is not None:
                 self._done.append((fault, done))
@@ -94,15 +102,18 @@ class OneRun:
             run.finish("chaos ends it")
             _final(run, promises.CANCELLED_WITHIN_S)
 
-    def compare(self, samples: Iterable[str], longest_light_s: float) -> bool:
+    def compare(self, longest_light_s: float) -> bool:
         """Look at each promise; return whether all services are ready again."""
         self._compare_handle()
-        for sample in samples:
+        for sample in self._samples:
             self._compare_light(sample, longest_light_s)
         ready = self._compare_deaths()
         self._look("nothing is lost silently", promises.wrong_ledgers(self._rig.status().streams))
         self._compare_record()
         return ready
+
+    def _is_lit(self) -> bool:
+        return any(self._rig[sample].light() for sample in self._samples)
 
     def _compare_handle(self) -> None:
         if self.outcome == NEVER_BEGAN:
