@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import shlex
 import sys
@@ -61,3 +62,19 @@ def test_its_demo_is_read_and_its_step_lights_three_cells(folder):
     assert lines[0] == "6 stimuli, 6 fired"
     assert [line.split()[1] for line in lines[2:6]] == ["True", "False", "True", "False"]
     assert printed(blocks("python")[2]) == ["True", "complete 2", "[1, 2]"]
+    assert printed_by_shell(typed(2), folder) == ("complete", {"asked": 2, "fired": 2, "fallback": 0})
+
+
+def printed_by_shell(words, folder):
+    """Run a command, and return outcome and stimuli of what it prints last; the rest of that is as told."""
+    out = io.StringIO()
+    with redirect_stdout(out):
+        assert run(words) == 0
+    told = json.loads(out.getvalue().splitlines()[-1])
+    assert Path(told["run"]).parent == folder / "runs"
+    assert told["events"] == {"total": 8, "acquired": 8}
+    assert told["frames"] == {"received": 6, "stored": 6, "dropped": 0}
+    assert 0 < told["latency_ms"]["image_to_stim"]["p50"] <= told["latency_ms"]["image_to_stim"]["p99"]
+    assert 0 <= told["lag_ms"]["p50"] <= told["lag_ms"]["max"]
+    assert told["errors"] == 0
+    return told["outcome"], told["stimulations"]

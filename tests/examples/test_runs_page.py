@@ -59,7 +59,8 @@ def test_its_commands_run(folder):
     commands = [shlex.split(line) for line in session.splitlines()]
     assert [words[:3] for words in commands] == [["parfocal", "run", "microscope"]] * 2
     status = json.loads(python("-m", *commands[1], folder=folder)[-1])
-    assert (status["run"], status["outcome"], status["events_acquired"]) == ("first", "complete", 15)
+    assert (status["name"], status["outcome"], status["events_acquired"]) == ("first", "complete", 15)
+    assert status["run"] == status["folder"]
     assert Path(status["folder"]).parent == folder / "today"
     assert load_plan(Path(status["folder"]) / "plan.json") == load_plan(folder / "plan.yaml")
     stimuli = status["stimulations"]["fired"]

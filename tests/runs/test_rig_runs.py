@@ -166,7 +166,7 @@ def test_a_plan_is_run_from_a_shell_to_its_end(fake, capsys, tmp_path):
     threading.Thread(target=_end_soon, args=(fake,)).start()
     assert parfocal(["run", RIG, str(file), "--name", "run1", "--json"]) == 3
     told = json.loads(capsys.readouterr().out)
-    assert (told["rig"], told["run"], told["outcome"]) == (RIG, "run1", "incomplete: lost 2")
+    assert (told["rig"], told["name"], told["outcome"]) == (RIG, "run1", "incomplete: lost 2")
 
 
 def test_a_detached_run_is_left_to_itself(fake, capsys, tmp_path):

@@ -82,7 +82,13 @@ def test_a_plan_is_run_from_a_shell_that_needs_nothing_but_its_file(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    assert (told["rig"], told["run"]) == ("microscope", "first")
+    assert (told["rig"], told["name"], told["run"]) == ("microscope", "first", told["folder"])
+    assert told["events"] == {"total": 8, "acquired": 8}
+    assert told["frames"] == {"received": 8, "stored": 8, "dropped": 0}
+    assert told["stimulations"] == {"asked": 0, "fired": 0, "fallback": 0}
+    assert told["latency_ms"] == {"image_to_stim": {"p50": None, "p99": None}}
+    assert 0 <= told["lag_ms"]["p50"] <= told["lag_ms"]["max"]
+    assert (told["errors"], told["last_errors"]) == (0, [])
     assert (told["state"], told["outcome"]) == ("ended", "complete")
     assert told["events_total"] == told["events_acquired"] == told["frames_received"] == 8
     assert told["frames_stored"] == 8

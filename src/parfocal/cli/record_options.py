@@ -40,7 +40,7 @@ class RecordOptions:
     detach
         Return when the run has begun. It goes on, and so does its rig, in the background.
     json
-        Print the final status as one JSON object in the last line.
+        Print what it came to, and its final status, as one JSON object in the last line.
     """
 
     mode: AcquisitionMode = "tracks"

@@ -47,7 +47,8 @@ def recover(
     detach
         Return when it goes on; so does its rig, in the background.
     json
-        Print one JSON object in the last line: how it stands with --check, else the final status.
+        Print one JSON object in the last line: how it stands with --check, else what
+        it came to, and its final status.
 
     Examples
     --------

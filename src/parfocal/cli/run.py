@@ -19,6 +19,7 @@ from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import StimMode
 from parfocal.rig.opening import attach_or_open, is_up
+from parfocal.rig.run_summary import summarise_run
 from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.status_text import forecast_text, line_in_rig
 
@@ -79,7 +80,7 @@ def run(
     detach
         Return when the run has begun. It goes on, and so does its rig, in the background.
     json
-        Print the final status as one JSON object in the last line.
+        Print what it came to, and its final status, as one JSON object in the last line.
 
     Examples
     --------
@@ -267,10 +268,26 @@ def follow(handle: RunHandle, display: ProgressLine | WatchedRun, came: list[str
     return status
 
 
+def told_of(status: RunStatus, rig: str) -> dict[str, Any]:
+    """Return a run as ``--json`` prints it: its status, and of one that has ended what it came to.
+
+    Then ``run`` is the folder of its record, ``name`` its name, ``lag_ms`` the lag over all its images, and
+    ``errors`` how many there were, of which ``last_errors`` tells the last.
+    """
+    told = {"rig": rig, "name": status.run, **msgspec.to_builtins(status)}
+    if not status.ended:
+        return told
+    return {
+        **told,
+        **msgspec.to_builtins(summarise_run(status)),
+        "last_errors": msgspec.to_builtins(status.errors.last),
+    }
+
+
 def print_status(status: RunStatus, rig: str, *, json: bool) -> None:
     """Print how a run of a rig is, and where it is recorded."""
     if json:
-        print_json({"rig": rig, **msgspec.to_builtins(status)})
+        print_json(told_of(status, rig))
         return
     shown = console()
     shown.print(Text(f"run {line_in_rig(rig, status)}"))

@@ -65,7 +65,7 @@ def sweep(
     name
         Of the run, and of its folder.
     json
-        Print the final status as one JSON object in the last line.
+        Print what it came to, and its final status, as one JSON object in the last line.
 
     Examples
     --------

@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from parfocal.analysis.cells.response_chart import LitField, StimulusResponses, draw_responses
-from parfocal.rig.loop_summary import (
-    LoopEvents,
-    LoopStimulations,
-    LoopSummary,
-    frame_counts,
-    image_to_stim_ms,
-    lag_ms,
-    reporter_of,
-    were_lit,
-)
+from parfocal.rig.loop_summary import LoopSummary, reporter_of, were_lit
+from parfocal.rig.run_summary import summarise_run
 from parfocal.storage.recorded_run import open_run
 
 if TYPE_CHECKING:
@@ -33,7 +26,6 @@ _CAMERA = "camera"
 def summarise_loop(
     status: RunStatus,
     *,
-    channels: tuple[str, ...],
     reporter: str,
     calibration_px: float,
     mask_iou: dict[str, float],
@@ -45,40 +37,23 @@ def summarise_loop(
     ----------
     status : RunStatus
         The final one.
-    channels : tuple of str
-        Of its images.
     reporter : str
-        The channel that shows the reporter: one of them.
+        The channel that shows the reporter.
     calibration_px, mask_iou
         How well the modulator is calibrated, and how well the masks were lit.
     title : str
         Of the picture.
     """
     run = open_run(status.folder)
-    manifest, events = run.manifest, run.events()
     tracks, column = run.tracks(), f"ratio_{reporter}"
     lit = were_lit(tracks, run.doses())
-    stored = sum(len(run.frames(_CAMERA, c=channel)) for channel in channels)
-    drawn = _draw(run, tracks, lit, reporter, title) if len(tracks) else None
     return LoopSummary(
-        outcome=manifest.outcome,
-        reason=manifest.reason,
-        run=str(run.folder),
-        events=LoopEvents(total=status.events_total, acquired=status.events_acquired),
-        frames=frame_counts(status, events, stored, manifest.streams[_CAMERA].lost),
-        stimulations=LoopStimulations(
-            asked=status.stimulations.asked,
-            fired=status.stimulations.fired,
-            fallback=status.stimulations.fallback,
-        ),
-        latency_ms={"image_to_stim": image_to_stim_ms(run.stimulations())},
-        lag_ms=lag_ms(events),
-        errors=status.errors.count,
+        **msgspec.structs.asdict(summarise_run(status)),
         cells=len(np.unique(tracks[["p", "particle"]])),
         reporter=reporter_of(tracks, lit, column),
         mask_iou=mask_iou,
         calibration_px=calibration_px,
-        picture=drawn,
+        picture=_draw(run, tracks, lit, reporter, title) if len(tracks) else None,
     )
 
 

@@ -72,7 +72,6 @@ def run_optogenetics(plan: OptogeneticsPlan, report: Callable[[JobProgress], Non
         mask_iou = compare_masks(rig, Path(status.folder))
     return summarise_loop(
         status,
-        channels=("nucleus", REPORTER),
         reporter=REPORTER,
         calibration_px=residual_px,
         mask_iou=mask_iou,
