@@ -19,7 +19,7 @@ from parfocal.cli.signals import counted_signals, ending_signals, interrupt
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import StimMode
 from parfocal.rig.opening import attach_or_open, is_up
-from parfocal.rig.run_summary import summarise_run
+from parfocal.rig.run_totals import run_totals
 from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.status_text import forecast_text, line_in_rig
 
@@ -279,7 +279,7 @@ def told_of(status: RunStatus, rig: str) -> dict[str, Any]:
         return told
     return {
         **told,
-        **msgspec.to_builtins(summarise_run(status)),
+        **msgspec.to_builtins(run_totals(status)),
         "last_errors": msgspec.to_builtins(status.errors.last),
     }
 

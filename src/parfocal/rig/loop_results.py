@@ -9,7 +9,7 @@ import numpy as np
 
 from parfocal.analysis.cells.response_chart import LitField, StimulusResponses, draw_responses
 from parfocal.rig.loop_summary import LoopSummary, reporter_of, were_lit
-from parfocal.rig.run_summary import summarise_run
+from parfocal.rig.run_totals import run_totals
 from parfocal.storage.recorded_run import open_run
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def summarise_loop(
     tracks, column = run.tracks(), f"ratio_{reporter}"
     lit = were_lit(tracks, run.doses())
     return LoopSummary(
-        **msgspec.structs.asdict(summarise_run(status)),
+        **msgspec.structs.asdict(run_totals(status)),
         cells=len(np.unique(tracks[["p", "particle"]])),
         reporter=reporter_of(tracks, lit, column),
         mask_iou=mask_iou,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from parfocal.rig.run_summary import RunSummary
+from parfocal.rig.run_totals import RunTotals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ class LoopReporter(msgspec.Struct, frozen=True, kw_only=True):
     unlit_error: float
 
 
-class LoopSummary(RunSummary, frozen=True, kw_only=True):
+class LoopSummary(RunTotals, frozen=True, kw_only=True):
     """What a run with a pipeline came to: the last line that ``--json`` prints.
 
     Attributes

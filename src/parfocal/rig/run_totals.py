@@ -35,7 +35,7 @@ class FrameTotals(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
 
 
-class StimulationTotals(msgspec.Struct, frozen=True, kw_only=True):
+class StimulusTotals(msgspec.Struct, frozen=True, kw_only=True):
     """How many stimuli were settled, how many were fired, and how many were without the wanted mask."""
 
     asked: int
@@ -43,7 +43,7 @@ class StimulationTotals(msgspec.Struct, frozen=True, kw_only=True):
     fallback: int
 
 
-class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+class RunTotals(msgspec.Struct, frozen=True, kw_only=True):
     """What a run came to: the last line that ``--json`` prints of it begins so.
 
     Attributes
@@ -66,22 +66,22 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     events: EventTotals
     frames: FrameTotals
-    stimulations: StimulationTotals
+    stimulations: StimulusTotals
     latency_ms: dict[str, dict[str, float]]
     lag_ms: dict[str, float]
     errors: int
 
 
-def summarise_run(status: RunStatus) -> RunSummary:
+def run_totals(status: RunStatus) -> RunTotals:
     """Return what a run came to that has ended; times are those of its record, if that can be read."""
     events, stimulations = _rows_of(status.folder)
-    return RunSummary(
+    return RunTotals(
         outcome=status.outcome,
         reason=status.reason,
         run=status.folder,
         events=EventTotals(total=status.events_total, acquired=status.events_acquired),
         frames=frame_totals(status),
-        stimulations=StimulationTotals(
+        stimulations=StimulusTotals(
             asked=status.stimulations.asked,
             fired=status.stimulations.fired,
             fallback=status.stimulations.fallback,
