@@ -7,6 +7,8 @@ import signal
 from typing import get_args
 
 import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 
 from parfocal.analysis.beads.verdicts import Verdict
 from parfocal.app.desktop.bead_board import BeadBoard
@@ -131,12 +133,23 @@ def test_windows_show_the_profile_that_one_of_them_has_chosen(panel, board, rig,
     assert until(lambda: "another window" not in profile.told.text())
 
 
-def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until):
-    beads = panel("beads")
+def test_beads_are_listed_chosen_removed_and_locked(panel, board, rig, until, monkeypatch):
+    live, beads = panel("live camera"), panel("beads")
     first, second = rig["tracker"].add_rois([(48.0, 40.0), (140.0, 80.0)])
     assert until(lambda: list(beads.table.texts()) == [str(first), str(second)])
     assert until(lambda: beads.table.texts()[str(second)][5] not in ("", "no rows yet"))
-    board.selected = second
+    assert board.selected == first
+    row = beads.table.visualItemRect(beads.table.topLevelItem(1))
+    with monkeypatch.context() as patched:  # the first click into a window that is behind others
+        patched.setattr(beads.table, "hasFocus", lambda: False, raising=False)
+        QTest.mouseClick(beads.table.viewport(), Qt.MouseButton.LeftButton, pos=row.center())
+        assert until(lambda: live.pane.shown is not None and live.pane.shown.markers)
+    assert board.selected == second
+    with monkeypatch.context() as patched:  # a click on the image while the list has the focus
+        patched.setattr(beads.table, "hasFocus", lambda: True, raising=False)
+        assert live.clicked(48.0, 40.0)
+        assert until(lambda: beads.table.selected_key() == str(first))
+    assert live.clicked(140.0, 80.0)
     beads.reference.click()
     assert until(lambda: beads.table.texts()[str(second)][0] == f"{second} ref")
     assert until(lambda: beads.table.texts()[str(second)][4] in (*get_args(Verdict), "not stuck"))

@@ -69,7 +69,7 @@ class BeadsPanel(Panel):
         if self._turn % _LISTS_EVERY == 0 or self.table.topLevelItemCount() != len(board.centers):
             told = board.traces.newest, board.references, board.verdicts
             self.table.show_rows(bead_rows(board.centers, *told))
-        if board.selected is not None and not self.table.hasFocus():
+        if board.selected is not None:
             self.table.select_key(str(board.selected))
         self.count.setText(f"{len(board.centers)} beads")
         self.silent.setText(board.regions.silence)
@@ -124,8 +124,8 @@ class BeadsPanel(Panel):
                 self.line.follow(self.board.request)
 
     def _take_selection(self) -> None:
-        if self.table.hasFocus() and self.table.selectedItems():
-            self.board.selected = int(self.table.key_of(self.table.selectedItems()[0]))
+        if key := self.table.selected_key():
+            self.board.selected = int(key)
 
     def _ask_to_clear(self) -> None:
         count = len(self.board.centers)

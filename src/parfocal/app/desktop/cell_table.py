@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtGui import QBrush, QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
@@ -31,7 +31,7 @@ _Cells = tuple[TableCell, ...]
 
 
 class CellTable(QTreeWidget):
-    """Shows rows by their keys.
+    """Shows rows by their keys. What `itemSelectionChanged` tells, a person has done.
 
     Parameters
     ----------
@@ -79,8 +79,9 @@ class CellTable(QTreeWidget):
     def show_rows(self, rows: Mapping[str, tuple[TableCell, ...]]) -> None:
         """Show these, in this order; only what differs is changed."""
         if list(rows) != list(self._items):
-            self.clear()
-            self._items = {key: QTreeWidgetItem(self) for key in rows}
+            with QSignalBlocker(self):
+                self.clear()
+                self._items = {key: QTreeWidgetItem(self) for key in rows}
             self._rows = {}
         for key, cells in rows.items():
             known = self._rows.get(key, ())
@@ -96,9 +97,12 @@ class CellTable(QTreeWidget):
         """Select the row of a key, without telling that a person has."""
         item = self._items.get(key)
         if item is not None and not item.isSelected():
-            self.blockSignals(True)
-            self.setCurrentItem(item)
-            self.blockSignals(False)
+            with QSignalBlocker(self):
+                self.setCurrentItem(item)
+
+    def selected_key(self) -> str:
+        """Return the key of the row that is selected; "" if none is."""
+        return next((key for key, item in self._items.items() if item.isSelected()), "")
 
     def texts(self) -> dict[str, tuple[str, ...]]:
         """Return what is shown, by key."""

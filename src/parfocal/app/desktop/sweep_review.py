@@ -70,7 +70,7 @@ class SweepReview(QFrame):
         self.setVisible(self._waits or self.line.isVisibleTo(self))
         quality, bead = self.sweep.quality, self.board.selected
         self.table.show_rows(quality_rows(quality, self.left_out, self.board.traces.newest))
-        if bead is not None and not self.table.hasFocus():
+        if bead is not None:
             self.table.select_key(str(bead))
         used = len(quality["beads"]) - len(self.left_out)
         self.told.setText(f"The sweep has made {len(quality['beads'])} tables. Bead {bead}:")
@@ -124,8 +124,8 @@ class SweepReview(QFrame):
             self.left_out ^= {self.board.selected}
 
     def _take_selection(self) -> None:
-        if self.table.hasFocus() and self.table.selectedItems():
-            self.board.selected = int(self.table.key_of(self.table.selectedItems()[0]))
+        if key := self.table.selected_key():
+            self.board.selected = int(key)
 
     def _lay_out(self) -> None:
         self.told.setObjectName("heading")
