@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from parfocal.core.errors import DeviceError
 from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
+from parfocal.devices.device_commands import set_again
 from parfocal.ipc import command
 from parfocal.processes import Service
 from parfocal.streams import StreamWriter
@@ -82,6 +83,7 @@ class HomeMadeCamera:
         self._exposure_ms = exposure_ms
         return exposure_ms
 
+    @set_again
     @command(effect="changes")
     def set_gain(self, gain: float) -> float:
         """Set the gain, 1 to 16; returns the gain."""

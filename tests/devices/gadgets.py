@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from parfocal.core.errors import DeviceError
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.devices.device_commands import set_again
 from parfocal.devices.simulated.motors import SimulatedStage
 from parfocal.ipc import command
 
@@ -87,6 +88,7 @@ class HomeMadeCamera:
         self._exposure_ms = exposure_ms
         return exposure_ms
 
+    @set_again
     @command()
     def set_gain(self, gain: float) -> float:
         """Set the gain, 1 to 8; returns the gain."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,11 @@ def test_a_snap_sets_the_exposure_for_good_and_an_option_that_is_changed_goes_be
         lab.change_settings({"camera": {"options.exposure_ms": 3.0}}, restart=True)
         assert lab["camera"].exposure_ms() == pytest.approx(3.0)
         assert lab["camera"].binning() == 2
+
+
+def test_what_a_class_marks_is_set_again_and_nothing_else(rig, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+    bench = rig(camera={"device": "gadgets:HomeMadeCamera"})
+    bench.client("camera").call("set_gain", 2.5, timeout_s=LONG_S)
+    killed(bench, "camera")
+    assert bench.client("camera").call("state", timeout_s=LONG_S)["gain"] == 2.5

@@ -15,6 +15,7 @@ from parfocal.core.frames import FrameHeader
 from parfocal.core.protocols import Camera, CanResume, CountsFrames
 from parfocal.devices.camera_counts import CameraCounts
 from parfocal.devices.camera_memory import CameraMemory
+from parfocal.devices.device_commands import is_set_again
 from parfocal.devices.device_host import DeviceConfig
 from parfocal.devices.exposure_commands import ExposureCommands
 from parfocal.devices.frame_slot import FrameSlot
@@ -56,8 +57,8 @@ class CameraHost(ExposureCommands):
 
     The camera fills each slot of the ring in place. If the host crashed while a sequence was on, its
     successor goes on with it where it was interrupted, if the camera can; of others it starts an endless one
-    again. Frame numbers and counts go on, and what commands have set (exposure, frame rate, region, binning,
-    whatever else changes the frames) is set again.
+    again. Frame numbers and counts go on, and what commands have set is set again: exposure, frame rate, and
+    what is marked `set_again` or `reshapes`.
     """
 
     Config = CameraConfig
@@ -135,7 +136,7 @@ class CameraHost(ExposureCommands):
         if reshapes:
             self.check_may_reshape(method)
         result = self._call(method, arguments)
-        if reshapes:
+        if is_set_again(type(self.device), method):
             self.memory.note(method, arguments)
         self.follow_shape()
         return result

@@ -44,6 +44,32 @@ def reshapes(method: F) -> F:
     return method
 
 
+def set_again(method: F) -> F:
+    """Mark a camera's command that sets what frames depend on, such as a gain.
+
+    Its last call is made again when the camera is opened after a crash, as that of what `reshapes` frames is.
+    Nothing else is: an output that has to be safe then stays so.
+
+    Examples
+    --------
+    >>> class Camera:
+    ...     @set_again
+    ...     def set_gain(self, gain: float) -> float:
+    ...         return gain
+    >>> is_set_again(Camera, "set_gain"), is_set_again(Camera, "__init__")
+    (True, False)
+    """
+    marked: Any = method
+    marked.__set_again__ = True
+    return method
+
+
+def is_set_again(kind: type, method: str) -> bool:
+    """Whether the last call of a method is made again when the camera is opened after a crash."""
+    found = getattr(kind, method, None)
+    return any(getattr(found, mark, False) for mark in ("__set_again__", "__reshapes__"))
+
+
 def device_commands(kind: type, caller: Caller | None = None) -> Any:
     """Return what offers the commands of a device class: an object that has `caller` call the device.
 
