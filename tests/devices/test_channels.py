@@ -4,7 +4,14 @@ import msgspec
 import pytest
 
 from parfocal.core.channels import ChannelState
-from parfocal.core.errors import BadInputError, ConfigError, DeviceError, DeviceTimeoutError, PowerLostError
+from parfocal.core.errors import (
+    BadInputError,
+    ConfigError,
+    DeviceError,
+    DeviceTimeoutError,
+    MadeSafeError,
+    ServiceDiedError,
+)
 from parfocal.devices.camera import CameraHost
 from parfocal.devices.channels import ChannelsHost
 from parfocal.devices.light import LightHost
@@ -150,9 +157,54 @@ def test_a_light_that_was_made_safe_while_its_channel_was_set_is_told_as_such(ri
     device = rig.services["channels"].device
     set_lit = device.set_lit
     monkeypatch.setattr(device, "set_lit", lambda lit: msgspec.structs.replace(set_lit(lit), power=0.0))
-    with pytest.raises(PowerLostError, match=r"a power of 0\.0 instead of 0\.4"):
+    with pytest.raises(MadeSafeError, match=r"a power of 0\.0 instead of 0\.4"):
         channels.call("set_channel", "red")
     assert powers(rig) == [0.0, 0.0]
+
+
+def changed_when_lit(rig, monkeypatch, **read):
+    """Have something else read back once the light is let through."""
+    device = rig.services["channels"].device
+    set_lit = device.set_lit
+    monkeypatch.setattr(device, "set_lit", lambda lit: msgspec.structs.replace(set_lit(lit), **read))
+
+
+def test_a_light_that_is_dark_all_the_same_was_made_safe(rig, channels, monkeypatch):
+    changed_when_lit(rig, monkeypatch, lit=False)
+    with pytest.raises(MadeSafeError, match="light 'lamp' dark"):
+        channels.call("set_channel", "red")
+    assert powers(rig) == [0.0, 0.0]
+
+
+def test_another_power_than_was_asked_for_is_a_fault_of_the_device(rig, channels, monkeypatch):
+    changed_when_lit(rig, monkeypatch, power=0.1, lit=False)
+    with pytest.raises(DeviceError, match=r"a power of 0\.1 instead of 0\.4, light 'lamp' dark") as caught:
+        channels.call("set_channel", "red")
+    assert not isinstance(caught.value, MadeSafeError)
+
+
+def test_a_light_that_has_lost_its_power_since_its_channel_was_set_is_not_let_through(
+    rig, channels, monkeypatch
+):
+    channels.call("set_channel", "red", lit=False)
+    changed_when_lit(rig, monkeypatch, power=0.0, lit=False)
+    with pytest.raises(MadeSafeError, match=r"light 'lamp' stands at a power of 0 instead of 0\.4"):
+        channels.call("open_shutter")
+    assert powers(rig) == [0.0, 0.0]
+    channels.call("restore")
+    assert not channels.call("open_shutter").light, "no channel is set: there is nothing to be let through"
+
+
+def test_what_could_not_be_put_back_is_once_all_are_there_again(rig, channels, monkeypatch):
+    rig.client("camera").call("set_exposure_ms", 3.0)
+    channels.call("set_channel", "red")
+    gone = LocalCall(error=ServiceDiedError("camera ended before it answered set_exposure_ms"))
+    with monkeypatch.context() as patch:
+        patch.setattr(rig.services["channels"].device, "_submit_to_camera", lambda *_: gone)
+        with pytest.raises(ServiceDiedError):
+            channels.call("restore")
+    channels.call("restore")
+    assert rig.client("camera").call("exposure_ms") == 3.0
 
 
 @pytest.mark.parametrize(

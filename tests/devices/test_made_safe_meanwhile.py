@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from parfocal.core.errors import DeviceError
+from parfocal.core.errors import DeviceError, MadeSafeError
 from parfocal.devices.camera import CameraHost
 from parfocal.devices.channels import ChannelsHost
 from parfocal.devices.light import LightHost
@@ -37,7 +37,7 @@ def made_safe_before(host, method):
 def test_a_move_does_not_say_that_it_has_arrived(rig):
     focus = rig.add("focus", StageHost, {"device": "simulated-focus"})
     made_safe_before(rig.services["focus"], "is_moving")
-    with pytest.raises(DeviceError, match="was halted"):
+    with pytest.raises(MadeSafeError, match="was halted"):
         focus.call("move_to", 9_000.0)
     assert focus.call("position") < 9_000.0
     assert focus.call("move_to", 9_000.0) == 9_000.0
@@ -48,7 +48,7 @@ def test_a_light_stays_off(rig, asked):
     lamp = rig.add("lamp", LightHost, {"device": "simulated-light"})
     command, arguments = asked
     made_safe_before(rig.services["lamp"], "set_power")
-    with pytest.raises(DeviceError, match="switched off meanwhile"):
+    with pytest.raises(MadeSafeError, match="switched off meanwhile"):
         lamp.call(command, **arguments)
     assert lamp.call("power") == 0.0
     made_safe_before(rig.services["lamp"], "set_power")
@@ -63,7 +63,7 @@ def test_a_shutter_stays_closed(rig):
     lamp.call("set_power", 0.5)
     for command, arguments in (("open_shutter", {}), ("set_light", {"power": 0.5, "shutter_open": True})):
         made_safe_before(rig.services["lamp"], "set_shutter")
-        with pytest.raises(DeviceError, match="switched off meanwhile"):
+        with pytest.raises(MadeSafeError, match="switched off meanwhile"):
             lamp.call(command, **arguments)
         rig.clock.sleep(1.0)  # it closes in its own time
         assert not lamp.call("shutter_is_open")
@@ -75,16 +75,30 @@ def test_the_light_of_a_channel_stays_off(rig):
     presets = {"red": {"light": "lamp", "power": 0.4}}
     channels = rig.add("channels", ChannelsHost, {"options": {"presets": presets}})
     made_safe_before(rig.services["channels"], "set_lit")
-    with pytest.raises(DeviceError, match="switched off meanwhile"):
+    with pytest.raises(MadeSafeError, match="switched off meanwhile"):
         channels.call("set_channel", "red")
     assert rig.client("lamp").call("power") == 0.0
     channels.call("restore")
     rig.client("lamp").call("set_power", 0.7)
     channels.call("set_channel", "red")
     made_safe_before(rig.services["channels"], "restore")
-    with pytest.raises(DeviceError, match="switched off meanwhile"):
+    with pytest.raises(MadeSafeError, match="switched off meanwhile"):
         channels.call("restore", lit=True)
     assert rig.client("lamp").call("power") == 0.0
+
+
+def test_a_light_that_fails_because_it_was_made_safe_says_so(rig):
+    """As a driver does that reads back what another thread has switched off."""
+    lamp = rig.add("lamp", LightHost, {"device": "simulated-light"})
+    host = rig.services["lamp"]
+
+    def interrupted(fraction):
+        host.make_safe()
+        raise DeviceError(f"the power is not {fraction}")
+
+    host.device.set_power = interrupted
+    with pytest.raises(MadeSafeError, match="switched off meanwhile"):
+        lamp.call("set_power", 0.7)
 
 
 def test_frames_that_were_never_exposed_are_not_lost(rig, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import BadInputError, DeviceError, MadeSafeError
 from parfocal.core.modulation import (
     BLANK,
     ModulatorCalibration,
@@ -188,7 +188,7 @@ def test_a_mask_that_is_late_takes_its_time_and_one_that_is_blanked_meanwhile_fa
         modulator.call("blank")
 
     host.device.show = blanked_meanwhile
-    with pytest.raises(DeviceError, match="blanked meanwhile"):
+    with pytest.raises(MadeSafeError, match="blanked meanwhile"):
         modulator.call("show_all")
     assert not on_the_mirrors(rig).any()
 

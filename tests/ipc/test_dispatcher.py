@@ -129,6 +129,18 @@ def test_a_lease_is_lost_in_silence_and_its_client_is_told() -> None:
     assert sent(actions) == [LeaseLost("", "its client was silent for 2.0 s")]
 
 
+def test_who_leases_an_output_that_was_made_safe_is_told_and_what_calls_keep_goes_on() -> None:
+    dispatcher = make()
+    ask(dispatcher, Lease("a-1", "laser", SECOND_NS))
+    ask(dispatcher, Lease("b-1", "", SECOND_NS), client=b"two")
+    actions = dispatcher.made_safe("service 'camera' is lost")
+    assert sent(actions, b"one") == [LeaseLost("laser", "service 'camera' is lost")]
+    assert sent(actions, b"two") == [LeaseLost("", "service 'camera' is lost")]
+    assert len(actions) == 2, "it is safe already"
+    assert dispatcher.statistics().leases == 0
+    assert dispatcher.made_safe("service 'camera' is lost") == []
+
+
 def test_time_in_which_the_service_stood_still_does_not_count() -> None:
     dispatcher = make()
     ask(dispatcher, Lease("a-1", "laser", SECOND_NS))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import BadInputError, CommandError, PowerLostError
+from parfocal.core.errors import BadInputError, CommandError, CommandFailedError, MadeSafeError
 from parfocal.ipc import Client, CommandTable, Server, command, current_call
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.instruments import AcquiredFrames, InstrumentRestartedError
@@ -64,8 +64,16 @@ class Magnet:
         self.told.append("go")
 
     @command(lane="hold")
-    def light(self) -> None:
-        raise PowerLostError("channel 'nucleus' was set, but has a power of 0.0 instead of 0.5")
+    def light(self, asked_by: int) -> None:
+        error: Exception = MadeSafeError("light 'lamp' was switched off meanwhile")
+        for _ in range(asked_by):
+            error = CommandFailedError(
+                f"lamp.set_light raised {type(error).__name__}: {error}",
+                service="lamp",
+                command="set_light",
+                remote_type=type(error).__name__,
+            )
+        raise error
 
 
 RAMP = ServiceCall(service="magnet", command="ramp", arguments={"stop_pn": 10.0}, pause="hold", resume="go")
@@ -105,9 +113,11 @@ class Running:
         return self.ended
 
 
-def test_a_light_made_safe_for_somebody_elses_end_is_an_instrument_that_began_anew(magnet, calls):
-    with pytest.raises(InstrumentRestartedError, match=r"a power of 0\.0 instead of 0\.5"):
-        calls.ask("magnet", "light")
+@pytest.mark.parametrize("asked_by", [0, 1, 2])
+def test_a_light_made_safe_for_somebody_elses_end_is_an_instrument_that_began_anew(magnet, calls, asked_by):
+    """Also one that is asked by a service which was asked by another one."""
+    with pytest.raises(InstrumentRestartedError, match="light 'lamp' was switched off meanwhile"):
+        calls.ask("magnet", "light", asked_by)
 
 
 # --- plans

@@ -10,7 +10,6 @@ import pytest
 
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import DeviceError
-from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.run_light import RunLight
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.plans.event import Event
@@ -23,7 +22,6 @@ class Calls:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.asked: list[tuple[Any, ...]] = []
-        self.power = 0.5
 
     def ask(self, service: str, command: str, *_: Any, **__: Any) -> Any:
         self.log.append(f"{service}.{command}")
@@ -55,7 +53,7 @@ class Calls:
 
     def result(self, call: Any) -> ChannelState:
         call.end()
-        return ChannelState(name="nucleus", light="excitation", power=self.power)
+        return ChannelState(name="nucleus", light="excitation", power=0.5)
 
     def results(self, calls: list[Any]) -> list[ChannelState]:
         return [self.result(call) for call in calls]
@@ -251,14 +249,3 @@ def test_all_is_set_each_time_where_others_may_change_it(why: str) -> None:
     light = light_of(calls, ("excitation",) if use.forced else (), use)
     light.open(leased=False)
     assert set_twice(light, calls) == (False, False)
-
-
-def test_a_light_that_has_lost_its_power_since_it_was_set_is_not_exposed_with() -> None:
-    calls = Calls()
-    light = light_of(calls)
-    with light.setting(EVENT):
-        pass
-    calls.power = 0.0
-    with pytest.raises(InstrumentRestartedError, match=r"'excitation' .* a power of 0 instead of 0\.5"):
-        light.light_up()
-    assert not light.is_set(EVENT)

@@ -98,6 +98,15 @@ def test_light_goes_out_with_the_service_that_steers_it(rig, number) -> None:
     assert seconds_until_dark(rig) < 1.0 + NOISE_S
 
 
+def test_who_leases_a_light_is_told_that_it_went_out_for_the_loss_of_another_service(rig) -> None:
+    with rig["lamp"].lease() as lease:
+        rig["lamp"].set_power(1.0)
+        os.kill(rig.status().services["pilot"].pid, signal.SIGKILL)
+        assert poll_until(lambda: lease.lost, PATIENCE_S)
+        assert lease.lost == "service 'pilot' is lost"
+        assert is_dark(rig), "before it is told"
+
+
 def test_a_host_that_is_killed_leaves_the_light_on_until_it_is_back(rig) -> None:
     rig["lamp"].set_power(1.0)
     os.kill(rig.status().services["lamp"].pid, signal.SIGKILL)

@@ -35,7 +35,7 @@
     ├── DeviceError                         the hardware, or its simulated twin, failed
     │   ├── DeviceTimeoutError (TimeoutError)
     │   ├── FrameLostError                  this one frame; the sequence goes on with the next
-    │   ├── PowerLostError                  a light has no power, though it was given one a moment before
+    │   ├── MadeSafeError                   an output was made safe while it was set, or since
     │   └── UnconfirmedWriteError           sent, not confirmed: done or not, and never repeated blindly
     ├── StorageError
     │   ├── AlreadyExistsError              never overwritten
@@ -50,6 +50,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from parfocal.core.run_status import RunStatus
+
+_RAISED = re.compile(r"(?P<service>\S+)\.(?P<command>\w+) raised (?P<remote_type>\w+): ")
+"""What the message of a command that raised begins with."""
 
 
 class ParfocalError(Exception):
@@ -145,8 +149,28 @@ class CommandFailedError(CommandError):
         >>> CommandFailedError("...", **where, remote_type="KeyError").original
         """
         kind = _kind_named(self.remote_type)
-        before = f"{self.service}.{self.command} raised {self.remote_type}: "
-        return None if kind is None else kind(str(self).removeprefix(before))
+        if kind is None:
+            return None
+        words = str(self).removeprefix(f"{self.service}.{self.command} raised {self.remote_type}: ")
+        if kind is CommandFailedError and (asked := _RAISED.match(words)):
+            return CommandFailedError(words, **asked.groupdict())
+        return kind(words)
+
+    @property
+    def root(self) -> ParfocalError:
+        """What was raised first, where a service had asked another one; this error if that is not told.
+
+        Examples
+        --------
+        >>> message = "channels.off raised CommandFailedError: lamp.off raised DeviceError: the cable is out"
+        >>> where = {"service": "channels", "command": "off", "remote_type": "CommandFailedError"}
+        >>> CommandFailedError(message, **where).root
+        DeviceError('the cable is out')
+        """
+        original = self.original
+        if isinstance(original, CommandFailedError):
+            return original.root
+        return original or self
 
 
 class CancelledError(CommandError):
@@ -337,8 +361,11 @@ class FrameLostError(DeviceError):
         self.frame = frame
 
 
-class PowerLostError(DeviceError):
-    """A light stands at no power, though it was given one: its process began anew since, or made it safe."""
+class MadeSafeError(DeviceError):
+    """An output was made safe while it was set, or since: somebody ended, or it was switched off.
+
+    What is wrong is not the device: it takes the same again.
+    """
 
 
 class UnconfirmedWriteError(DeviceError):

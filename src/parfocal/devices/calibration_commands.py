@@ -146,7 +146,7 @@ class CalibrationCommands(DeviceHost):
                 "power must be above 0 and at most 1, along 3 to 20, and radius_px 0.5 to a tenth of the "
                 f"modulator, not {power}, {along} and {radius_px}"
             )
-        call, began = current_call(), self.blanked
+        call, began = current_call(), self.times_made_safe
         self.calibrating = True
         try:
             with images_of(self.context, camera, call) as images, lit(self.context, light, power) as lease:
@@ -172,18 +172,12 @@ class CalibrationCommands(DeviceHost):
             self.calibrating = False
         return found
 
-    @property
-    def blanked(self) -> int:
-        """How often it was blanked: what began before is not shown after."""
-        raise NotImplementedError
-
     def show_spot(self, pattern: NDArray[np.uint8]) -> None:
         """Show a pattern, of a calibration."""
         raise NotImplementedError
 
     def _check_goes_on(self, began: int, lease: OutputLease) -> None:
-        if self.blanked != began:
-            raise DeviceError("the calibration was ended: the modulator was blanked")
+        self.check_not_made_safe(began, "the calibration was ended: the modulator was blanked")
         if lease.lost:
             raise DeviceError(f"the light of the calibration went out: {lease.lost}")
 

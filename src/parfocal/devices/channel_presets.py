@@ -231,8 +231,7 @@ class ChannelPresets:
     def restore(self, lit: bool = False) -> None:
         """Put back what was found; nothing, if no channel was set since."""
         self._check_open()
-        found, self._found, self._name = self._found, None, ""
-        self._leaves_camera = False
+        found, self._name, self._leaves_camera = self._found, "", False
         if found is None:
             return
         lights = found.lights.items()
@@ -241,6 +240,7 @@ class ChannelPresets:
         if self._path is not None and found.filter:
             self._path.select(found.filter)
         all_results(*(self._lamps[name].begin_lit() for name, light in lights if lit and light.lit))
+        self._found = None  # not before: who is asked may have ended, and all is put back once it is there
 
     def _begin(
         self, name: str, power: float | None, lamps: tuple[Lamp, ...], exposure_ms: float | None = None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
 from parfocal.core.channels import ChannelPreset, ChannelState
-from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, PowerLostError
+from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, MadeSafeError
 from parfocal.core.protocols import Channels, HasSwitchTimes, SwitchesChannels
 from parfocal.devices.device_host import DeviceConfig, DeviceHost
 from parfocal.devices.lamps import POWER_WITHIN
@@ -16,6 +17,8 @@ from parfocal.ipc import RECEIVER, URGENT, command, current_call
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import ExitStack
+
+_SWITCHED_OFF = "the lights were switched off meanwhile"
 
 
 class ChannelsConfig(DeviceConfig):
@@ -46,7 +49,7 @@ class ChannelsHost(DeviceHost):
     settings: ChannelsConfig
     device: Channels
     outputs = ("light",)
-    _offs = 0
+    _power: float | None = None  # that of the channel that is set, as it was read back; None if none is
 
     def surround(self, stack: ExitStack) -> None:
         """Note whether the channels can change no more than differs."""
@@ -71,29 +74,42 @@ class ChannelsHost(DeviceHost):
         Whoever uses the lights and the camera `alone`, as a run does that claims them, and sets the exposure
         with each frame, has no more changed than differs: lights that were left dark are not asked again, and
         the camera is not.
+
+        Raises
+        ------
+        MadeSafeError
+            If a light is switched off meanwhile.
         """
-        offs = self._offs
+        since = self.times_made_safe
         try:
-            with self.lock:
-                settled = self._way_to_set(alone)(name, exposure_ms, power)
-            if settled is None:
-                self._settle(name)
-            with self.lock:
-                self._check_not_switched_off(offs)
-                lights = lit and self.device.presets[name].light
-                state = self.device.set_lit(True) if lights else settled or self.device.channel()
+            with self.unless_made_safe(since, _SWITCHED_OFF):
+                with self.lock:
+                    settled = self._way_to_set(alone)(name, exposure_ms, power)
+                self._power = None
+                if settled is None:
+                    self._settle(name)
+                with self.lock:
+                    self.check_not_made_safe(since, _SWITCHED_OFF)
+                    lights = lit and self.device.presets[name].light
+                    state = self.device.set_lit(True) if lights else settled or self.device.channel()
+                self._check_is_set(name, power, lit, state)
         except BadInputError:  # nothing was changed
             raise
         except BaseException:
             self.device.make_safe()
             raise
-        self._check_not_switched_off(offs)
-        self._check_is_set(name, power, lit, state)
+        self._power = state.power
         return state
 
     @command(lane="channel", effect="changes")
     def open_shutter(self) -> ChannelState:
-        """Let the light of the channel that is set reach the sample; returns what is read back."""
+        """Let the light of the channel that is set reach the sample; returns what is read back.
+
+        Raises
+        ------
+        MadeSafeError
+            If it is switched off meanwhile, or was since the channel was set: that has to be set again.
+        """
         return self._set_lit(not self.context.stopping.is_set())
 
     @command(lane="channel", effect="stops")
@@ -104,16 +120,14 @@ class ChannelsHost(DeviceHost):
     @command(lane="channel", effect="changes")
     def restore(self, lit: bool = False) -> ChannelState:
         """Put back what was found before the first channel was set; light goes on again only if `lit`."""
-        offs = self._offs
+        since, self._power = self.times_made_safe, None
         try:
-            with self.lock:
+            with self.unless_made_safe(since, _SWITCHED_OFF) if lit else nullcontext(), self.lock:
                 self.device.restore(lit)
                 state = self.device.channel()
         except BaseException:
             self.device.make_safe()
             raise
-        if lit:
-            self._check_not_switched_off(offs)
         return state
 
     @command(lane="channel", effect="reads")
@@ -152,11 +166,6 @@ class ChannelsHost(DeviceHost):
         with self.lock:
             self.device.make_safe()
 
-    def make_safe(self) -> None:
-        """Switch all lights of the channels off; a channel that is just being set fails."""
-        self._offs += 1
-        super().make_safe()
-
     def state(self) -> dict[str, Any]:
         """Return the channels, and the name of the one that is set."""
         return self.device.state()
@@ -167,16 +176,21 @@ class ChannelsHost(DeviceHost):
 
     def _set_lit(self, lit: bool) -> ChannelState:
         """Open or close the shutter; failing, also where only the reading back does, all lights go off."""
-        offs = self._offs
+        since = self.times_made_safe
         try:
-            with self.lock:
+            with self.unless_made_safe(since, _SWITCHED_OFF) if lit else nullcontext(), self.lock:
                 state = self.device.set_lit(lit)
+                if lit:
+                    self._check_has_power(state)
         except BaseException:
             self.device.make_safe()
             raise
-        if lit:
-            self._check_not_switched_off(offs)
         return state
+
+    def _check_has_power(self, state: ChannelState) -> None:
+        """Raise `MadeSafeError` if a light that is let through lost its power after its channel was set."""
+        if self._power and state.power == 0:
+            raise MadeSafeError(f"light {state.light!r} stands at a power of 0 instead of {self._power}")
 
     def _settle(self, name: str) -> None:
         """Wait until everything has arrived; raises when the call is to end, or it takes too long."""
@@ -193,28 +207,23 @@ class ChannelsHost(DeviceHost):
             call.check()
             clock.wait(self.context.stopping, self.settings.poll_s)
             if self.context.stopping.is_set():
-                raise DeviceError(f"channels {self.context.service!r} are being closed")
-
-    def _check_not_switched_off(self, offs: int) -> None:
-        if self._offs != offs:
-            self.device.make_safe()
-            raise DeviceError("the lights were switched off meanwhile")
+                raise MadeSafeError(f"channels {self.context.service!r} are being closed")
 
     def _check_is_set(self, name: str, power: float | None, lit: bool, state: ChannelState) -> None:
-        """Compare what is read back with what was asked for; `DeviceError` and darkness if it is not that.
+        """Compare what is read back with what was asked for; `DeviceError` if it is not that.
 
-        It is a `PowerLostError` if all that is wrong is that the light has no power.
+        It is a `MadeSafeError` if all that is wrong is that it is dark.
         """
         preset = self.device.presets[name]
         wanted = preset.power if power is None else power
-        has_filter, wrong = not preset.filter or state.filter == preset.filter, []
-        if not has_filter:
+        wrong: list[str] = []
+        dark: list[str] = []
+        if preset.filter and state.filter != preset.filter:
             wrong.append(f"filter {state.filter!r} instead of {preset.filter!r}")
         if wanted is not None and (state.power is None or abs(state.power - wanted) > POWER_WITHIN):
-            wrong.append(f"a power of {state.power} instead of {wanted}")
+            (dark if state.power == 0 else wrong).append(f"a power of {state.power} instead of {wanted}")
         if preset.light and lit and wanted != 0 and not state.lit:
-            wrong.append(f"light {preset.light!r} dark")
-        if wrong:
-            self.device.make_safe()
-            kind = PowerLostError if has_filter and wanted and state.power == 0 else DeviceError
-            raise kind(f"channel {name!r} was set, but has {', '.join(wrong)}")
+            dark.append(f"light {preset.light!r} dark")
+        if wrong or dark:
+            kind = DeviceError if wrong else MadeSafeError
+            raise kind(f"channel {name!r} was set, but has {', '.join((*wrong, *dark))}")

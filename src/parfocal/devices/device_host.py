@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from parfocal.core.errors import BadInputError, ConfigError
+from parfocal.core.errors import BadInputError, ConfigError, DeviceError, MadeSafeError
 from parfocal.core.protocols import (
     CanFail,
     HasLimits,
@@ -71,9 +71,12 @@ class DeviceHost(Service):
     ----------
     lock : RLock
         Held during each call of the device that must not come between two others.
+    times_made_safe : int
+        How often `make_safe` was called.
     """
 
     protocol: type
+    times_made_safe = 0
 
     def __init__(self, settings: Any) -> None:
         super().__init__(settings)
@@ -155,9 +158,36 @@ class DeviceHost(Service):
 
     def make_safe(self) -> None:
         """Make the device safe."""
+        self.times_made_safe += 1
         device = getattr(self, "device", None)
         if device is not None:
             device.make_safe()
+
+    @contextmanager
+    def unless_made_safe(self, since: int, told: str) -> Iterator[None]:
+        """Raise `MadeSafeError`, which says `told`, if it was made safe by the end of the block.
+
+        Also in place of a `DeviceError` of the block: it may have failed because of that.
+
+        Parameters
+        ----------
+        since : int
+            How often it had been made safe when the command began.
+        told : str
+            What the error says.
+        """
+        try:
+            yield
+        except DeviceError as error:
+            if self.times_made_safe == since:
+                raise
+            raise MadeSafeError(told) from error
+        self.check_not_made_safe(since, told)
+
+    def check_not_made_safe(self, since: int, told: str) -> None:
+        """Raise `MadeSafeError`, which says `told`, if it was made safe more often than `since`."""
+        if self.times_made_safe != since:
+            raise MadeSafeError(told)
 
     def close(self) -> None:
         """Close the device and all around it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from typing import Annotated, Any
 
 import numpy as np
@@ -43,7 +43,6 @@ class LightHost(DeviceHost):
     protocol = LightSource
     settings: LightConfig
     device: LightSource
-    _offs = 0
 
     def surround(self, stack: ExitStack) -> None:
         """Make the stream of powers."""
@@ -122,11 +121,6 @@ class LightHost(DeviceHost):
             self.device.make_safe()
             self._write_row()
 
-    def make_safe(self) -> None:
-        """Switch off, whatever else is going on: what lights it meanwhile fails."""
-        self._offs += 1
-        super().make_safe()
-
     def state(self) -> dict[str, Any]:
         """Return the device's state and its power."""
         with self.lock:
@@ -144,18 +138,20 @@ class LightHost(DeviceHost):
         BadInputError
             If the device does not take a value: what it had stays.
         DeviceError
-            If it fails, or if it was switched off while it was being lit.
+            If it fails.
+        MadeSafeError
+            If it was switched off while it was being lit.
         """
-        offs = self._offs
+        since = self.times_made_safe
         with self.lock:
             if self.context.stopping.is_set():
                 power, shutter_open = 0.0, None if self._shutter is None else False
             lit = bool(power or shutter_open)
+            told = f"light {self.context.service!r} was switched off meanwhile"
             try:
-                self._set(power, shutter_open)
-                if lit and self._offs != offs:
-                    raise DeviceError(f"light {self.context.service!r} was switched off meanwhile")
-                return self._write_row()
+                with self.unless_made_safe(since, told) if lit else nullcontext():
+                    self._set(power, shutter_open)
+                    return self._write_row()
             except BadInputError:
                 raise
             except BaseException:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from parfocal.core.errors import BadInputError, DeviceError
+from parfocal.core.errors import BadInputError, DeviceError, MadeSafeError
 from parfocal.core.modulation import BLANK, ShownMask, mask_hash, packed_hash, unpack_mask
 from parfocal.core.protocols import LightModulator, TellsMask
 from parfocal.devices.calibration_commands import CalibrationCommands, CalibrationConfig
@@ -34,7 +34,6 @@ class ModulatorHost(CalibrationCommands):
 
     Config = CalibrationConfig
     protocol = LightModulator
-    _blanks = 0
     _prepared: _PreparedMask | None = None
 
     def streams_written(self, service: str) -> tuple[str, ...]:
@@ -105,16 +104,6 @@ class ModulatorHost(CalibrationCommands):
         """Return its pixels (y, x)."""
         return self.device.shape
 
-    def make_safe(self) -> None:
-        """Blank it, whatever else is going on."""
-        self._blanks += 1
-        super().make_safe()
-
-    @property
-    def blanked(self) -> int:
-        """How often it was blanked: what began before is not shown after."""
-        return self._blanks
-
     def show_spot(self, pattern: NDArray[np.uint8]) -> None:
         """Show a pattern, of a calibration."""
         self._send(pattern, mask_hash(pattern))
@@ -139,20 +128,22 @@ class ModulatorHost(CalibrationCommands):
         return self._send(pattern, shown_as)
 
     def _send(self, pattern: NDArray[np.uint8], shown_as: int) -> ShownMask:
-        """Show a pattern within the limits, and return what is read back."""
-        blanks = self._blanks
+        """Show a pattern within the limits, and return what is read back.
+
+        It is a `MadeSafeError` if it was blanked meanwhile.
+        """
+        since = self.times_made_safe
         lit = int(np.count_nonzero(pattern))
         self.check_limits(lit_fraction=lit / pattern.size)
         with self.lock:
             if self.context.stopping.is_set():
-                raise DeviceError(f"modulator {self.context.service!r} is being closed")
+                raise MadeSafeError(f"modulator {self.context.service!r} is being closed")
             try:
-                self.device.show(pattern)
-                self._sent, self._shown = pattern, self._told(shown_as, lit)
-                if self._blanks != blanks:
-                    raise DeviceError("the modulator was blanked meanwhile")
-                if (shown := self._read_back()).hash != shown_as:
-                    raise DeviceError("the modulator did not take the mask: it shows nothing")
+                with self.unless_made_safe(since, "the modulator was blanked meanwhile"):
+                    self.device.show(pattern)
+                    self._sent, self._shown = pattern, self._told(shown_as, lit)
+                    if (shown := self._read_back()).hash != shown_as:
+                        raise DeviceError("the modulator did not take the mask: it shows nothing")
             except BaseException:
                 self._blank()
                 raise

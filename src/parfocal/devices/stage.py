@@ -14,6 +14,7 @@ from parfocal.core.errors import (
     CancelledError,
     DeadlineError,
     DeviceError,
+    MadeSafeError,
     StreamTimeoutError,
 )
 from parfocal.core.frames import RowSpec
@@ -92,10 +93,11 @@ class StageHost(DeviceHost):
             for name, end in ends.items():
                 self._axis(name).check(end)
             move = self._plan(starts, ends)
-            halts = self._halts
+            halts, since = self._halts, self.times_made_safe
             self.device.move_to(ends)
         try:
-            self._arrive(move, halts)
+            with self.unless_made_safe(since, "was halted: the stage was made safe"):
+                self._arrive(move, halts)
         except BaseException as error:
             self.halt()
             if isinstance(error, CancelledError | DeadlineError):
@@ -215,7 +217,7 @@ class StageHost(DeviceHost):
                 raise move.too_slow(positions)
             call.wait(self.settings.poll_s)
             if self.context.stopping.is_set():
-                raise DeviceError(f"stage {self.context.service!r} is being closed")
+                raise MadeSafeError(f"stage {self.context.service!r} is being closed")
             now_ns = clock.monotonic_ns()
         if self._halts != halts:
             raise DeviceError(f"was halted: {move.describe(self._positions())}")

@@ -258,6 +258,15 @@ class Dispatcher:
         actions = [action for lease in lost for action in self._lose(lease, now_ns)]
         return [*actions, *self._beats(now_ns)] if ask else actions
 
+    # --- from the service
+
+    def made_safe(self, reason: str) -> list[Action]:
+        """End the leases of outputs, and tell their clients: the service was made safe by somebody else."""
+        return [
+            Send(lost.client, encode(LeaseLost(str(lost.kept), lost.reason)))
+            for lost in self._leases.made_safe(reason)
+        ]
+
     # --- at the end
 
     def close(self, now_ns: int) -> list[Action]:

@@ -108,6 +108,10 @@ class LeaseTable:
         held = [key for key in self.held if key[0] == client]
         return [self._lose(key, "its client is gone") for key in held]
 
+    def made_safe(self, reason: str) -> list[LostLease]:
+        """End all leases of outputs: they were made safe, whatever their clients do."""
+        return [self._lose(key, reason) for key in [*self.held] if isinstance(key[1], str)]
+
     def due_ns(self) -> int:
         """Return when `tick` is due: to ask, or because a lease runs out."""
         ends_ns = [self._seen_ns[key[0]] + period_ns for key, period_ns in self.held.items()]

@@ -38,7 +38,8 @@ class OutputLease:
     period_s : float
         How long the program may stand still.
     lost : str
-        Why the service ended the lease and made the output safe; "" while it holds.
+        Why the service ended the lease and made the output safe, as for the loss of a service that steers it;
+        "" while it holds.
     """
 
     def __init__(self, receiver: Receiver, output: str, period_s: float) -> None:

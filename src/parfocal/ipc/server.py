@@ -175,6 +175,11 @@ class Server:
         """Send a notice to whoever subscribed. Any thread; never blocks."""
         self._publisher.publish(topic, payload)
 
+    def made_safe(self, reason: str) -> None:
+        """End the leases of all outputs, which were made safe, and tell their clients why. Any thread."""
+        with self._lock:
+            self._perform(self._dispatcher.made_safe(reason))
+
     def statistics(self) -> ServerStatistics:
         """Return what it did so far and what it holds."""
         with self._lock:

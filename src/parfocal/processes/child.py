@@ -77,9 +77,11 @@ def _listen(lines: Iterator[bytes], host: Host) -> None:
         match child_pipe.read_order(line):
             case child_pipe.Open():
                 host.may_open.set()
-            case child_pipe.MakeSafe(reason):
+            case child_pipe.MakeSafe(reason, lost):
                 host.stop_reason = reason or host.stop_reason
                 host.make_safe()
+                if lost:
+                    host.end_leases(f"service {lost!r} is lost")
             case child_pipe.End():
                 host.end("the rig asked")
             case child_pipe.Verbose(on):

@@ -34,9 +34,10 @@ class Open(msgspec.Struct, frozen=True, tag=True):
 
 
 class MakeSafe(msgspec.Struct, frozen=True, tag=True):
-    """Bring outputs to safe values now; with a reason, the end of the rig follows."""
+    """Bring outputs to safe values now: service `lost` is lost; with a reason, the end of the rig follows."""
 
     reason: str = ""
+    lost: str = ""
 
 
 class End(msgspec.Struct, frozen=True, tag=True):

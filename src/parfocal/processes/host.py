@@ -170,6 +170,11 @@ class Host:
         else:
             self.make_safe()
 
+    def end_leases(self, reason: str) -> None:
+        """Tell those who have leased outputs that these were made safe, and why. Any thread."""
+        if self._server is not None:
+            self._server.made_safe(reason)
+
     def traffic(self) -> ServerStatistics | None:
         """Return what the server did so far, and what it holds; None before it serves."""
         return self._server.statistics() if self._server is not None else None

@@ -289,7 +289,7 @@ class Supervision:
         """Make the services safe that are to be safe when service `lost` is lost."""
         for service in self.services.values():
             if lost in service.spec.safe_when_lost and not self.stopping:
-                service.send(child_pipe.MakeSafe())
+                service.send(child_pipe.MakeSafe(lost=lost))
                 self._announcer.made_safe(service.spec.name, lost)
 
     def _live_by_name(self, name: str, event: lifecycle.Event) -> None:

@@ -127,8 +127,7 @@ class CoreChannels(CoreDevice):
 
     def restore(self, lit: bool = False) -> None:
         """Put the preset back that was found, and the exposure; the shutter is opened only if `lit`."""
-        core, found = self.core, self._found
-        self._found, self._name = None, ""
+        core, found, self._name = self.core, self._found, ""
         if found is None:
             return
         preset, exposure_ms = found
@@ -138,6 +137,7 @@ class CoreChannels(CoreDevice):
         core.set_exposure_ms(exposure_ms, timeout_s=ANSWER_S)
         if lit and self._settings.light:
             core.open_shutter(timeout_s=ANSWER_S)
+        self._found = None
 
     def _read_presets(self) -> None:
         core, settings = self.core, self._settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +12,16 @@ from parfocal.core.errors import (
     CommandError,
     CommandFailedError,
     FrameLostError,
-    PowerLostError,
+    MadeSafeError,
     ServiceUnavailableError,
 )
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from parfocal.core.messages import Interference
-    from parfocal.ipc import Call, Client
+    from parfocal.ipc import Call, Client, OutputLease
     from parfocal.ipc.claim import Claim
 
 _PING_S = 1.0
@@ -108,8 +108,19 @@ class InstrumentCalls:
         """Have a service refuse changes of others; `ClaimedError` names the run that has it.
 
         `heard` is called with what others stop or force of it all the same.
+
+        Raises
+        ------
+        InstrumentRestartedError
+            If it ended meanwhile, and is there again.
         """
-        self._claims.append(self.client(service).claim(run, heard))
+        with self._told_of_restarts(service):
+            self._claims.append(self.client(service).claim(run, heard))
+
+    def lease(self, service: str, output: str, period_s: float) -> OutputLease:
+        """Have a service make an output safe when this program ends or stands still; raises as `claim`."""
+        with self._told_of_restarts(service):
+            return self.client(service).lease(output, period_s=period_s)
 
     def close(self) -> None:
         """End all claims, and let go of the services; one that is not there has no claim."""
@@ -151,22 +162,21 @@ class InstrumentCalls:
         FrameLostError
             If a frame was.
         InstrumentRestartedError
-            If the service ended, or one that it asked itself, or for whose end it made a light safe, and all
-            are there again.
+            If the service ended, or one that it asked itself, or one for whose end an output was made safe,
+            and all are there again.
         CommandError
             If they are not, or the command failed, or has not ended in time.
         """
         try:
-            return call.result()
-        except ServiceUnavailableError as error:
-            raise self._lost(call.service, error) from error
+            with self._told_of_restarts(call.service):
+                return call.result()
         except CommandError as error:
             if self.aborted.is_set():
                 raise AbortedError(str(error)) from error
-            original = error.original if isinstance(error, CommandFailedError) else None
-            if isinstance(original, FrameLostError):
-                raise original from error
-            if isinstance(original, ServiceUnavailableError | PowerLostError):
+            root = error.root if isinstance(error, CommandFailedError) else None
+            if isinstance(root, FrameLostError):
+                raise root from error
+            if isinstance(root, ServiceUnavailableError | MadeSafeError):
                 raise self._lost(call.service, error) from error
             raise
         finally:
@@ -235,6 +245,14 @@ class InstrumentCalls:
         if self.aborted.is_set():
             end(call)
         return call
+
+    @contextmanager
+    def _told_of_restarts(self, service: str) -> Iterator[None]:
+        """Raise as `result` does if a service that is asked in the block has ended."""
+        try:
+            yield
+        except ServiceUnavailableError as error:
+            raise self._lost(service, error) from error
 
     def _lost(self, service: str, error: CommandError) -> Exception:
         """Have the light off, wait until all services are there; return what is to be raised.

@@ -82,5 +82,5 @@ class CameraCalls:
     def go_on_live(self) -> None:
         """Begin the live sequence again that there was before: once nothing is recorded any more."""
         if self._was_live and not self._others_stopped:
-            self._was_live = False
             self._calls.ask(self._camera, "start")
+            self._was_live = False

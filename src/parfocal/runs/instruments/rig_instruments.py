@@ -13,12 +13,14 @@ from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls
 from parfocal.runs.instruments.exposing import EventExposure
 from parfocal.runs.instruments.focus_sweep import find_focus
+from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.learning import declared_times, learn_facts
 from parfocal.runs.instruments.parts import instrument_parts
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.sequenced_events import sequences_text
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
+from parfocal.runs.machine.machine import TRIES
 
 if TYPE_CHECKING:
     import logging
@@ -425,8 +427,12 @@ class RigInstruments:
         act()
         return (self._clock.monotonic_ns() - began_ns) * 1e-9
 
-    def _attempt(self, bring_back: Callable[[], None]) -> None:
+    def _attempt(self, bring_back: Callable[[], None], tries: int = TRIES) -> None:
+        """Bring something back, also once an instrument is back that ended meanwhile; log what fails."""
         try:
             bring_back()
         except ParfocalError as error:
-            self._log.error("at the end of the run: %s", error)
+            if isinstance(error, InstrumentRestartedError) and tries > 1:
+                self._attempt(bring_back, tries - 1)
+            else:
+                self._log.error("at the end of the run: %s", error)

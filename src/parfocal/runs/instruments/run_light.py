@@ -12,7 +12,6 @@ import msgspec
 from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import CommandError
 from parfocal.ipc import PendingCalls
-from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.instruments.timed_call import TimedCall
 
@@ -176,12 +175,15 @@ class RunLight:
     def renew(self) -> str:
         """Lease again what was lost; return which service had lost it, "" if none.
 
-        Its process has ended, or this one stood still: either way it has been dark.
+        Its process has ended, or another one for whose end it was made safe, or this one stood still: in any
+        case it has been dark.
 
         Raises
         ------
         CommandError
             If the service is not back in time.
+        InstrumentRestartedError
+            If it ends once more.
         """
         lost = [place for place, lease in self._leases.items() if lease.lost]
         for service, output in lost:
@@ -269,8 +271,6 @@ class RunLight:
                 lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
             yield
             states = self._calls.results(lit)
-            if has_channel:
-                self._check_has_power(states[-1])
         except BaseException:
             for call in lit:  # what has not begun would light it up after it is switched off
                 self._calls.give_up(call)
@@ -280,13 +280,6 @@ class RunLight:
             self.power = states[-1].power
         self._lit = True
         self.lit_within_s = (self._clock.monotonic_ns() - began_ns) * 1e-9
-
-    def _check_has_power(self, state: ChannelState) -> None:
-        """Raise if the light of the channel has lost its power since that was set."""
-        if self.power and state.power == 0:
-            raise InstrumentRestartedError(
-                f"light {state.light!r} stands at a power of 0 instead of {self.power}", source=state.light
-            )
 
     @contextmanager
     def stepping_to(self, event: Event) -> Iterator[None]:
@@ -352,8 +345,7 @@ class RunLight:
                 self._leases.popitem()[1].release(make_safe=True)
 
     def _lease(self, service: str, output: str) -> None:
-        lease = self._calls.client(service).lease(output, period_s=_LEASE_S)
-        self._leases[service, output] = lease
+        self._leases[service, output] = self._calls.lease(service, output, _LEASE_S)
 
     def _ways_off(self) -> list[tuple[str, str]]:
         """Return each service, and its command that switches it off."""
