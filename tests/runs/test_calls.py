@@ -12,7 +12,7 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, CommandError, CommandFailedError, MadeSafeError
 from parfocal.ipc import Client, CommandTable, Server, command, current_call
-from parfocal.runs.instruments.calling import InstrumentCalls
+from parfocal.runs.instruments.calling import InstrumentCalls, done_again
 from parfocal.runs.instruments.instruments import AcquiredFrames, InstrumentRestartedError
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.service_calls import ServiceCalls
@@ -118,6 +118,24 @@ def test_a_light_made_safe_for_somebody_elses_end_is_an_instrument_that_began_an
     """Also one that is asked by a service which was asked by another one."""
     with pytest.raises(InstrumentRestartedError, match="light 'lamp' was switched off meanwhile"):
         calls.ask("magnet", "light", asked_by)
+
+
+@pytest.mark.parametrize("ends", [0, 1, 2, 3])
+def test_what_may_be_done_twice_is_done_again_where_an_instrument_ends_a_few_times(ends):
+    done = []
+
+    def act() -> int:
+        done.append("begun")
+        if len(done) <= ends:
+            raise InstrumentRestartedError("camera ended before it answered", source="camera")
+        return len(done)
+
+    if ends < 3:
+        assert done_again(act) == ends + 1
+    else:
+        with pytest.raises(InstrumentRestartedError, match="camera ended"):
+            done_again(act)
+    assert len(done) == min(3, ends + 1)
 
 
 # --- plans

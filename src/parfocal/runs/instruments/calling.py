@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager, suppress
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import Clock, poll_until
 from parfocal.core.errors import (
@@ -16,6 +16,7 @@ from parfocal.core.errors import (
     ServiceUnavailableError,
 )
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
+from parfocal.runs.machine.machine import TRIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,6 +29,8 @@ _PING_S = 1.0
 _SAMPLES = 6
 """Calls by which a round trip is measured; the longest does not count: it may be the first."""
 _PAUSE_S = 0.01
+
+T = TypeVar("T")
 
 
 def _cancel(call: Call) -> None:
@@ -264,6 +267,16 @@ class InstrumentCalls:
         if self.aborted.is_set():
             return AbortedError(str(error))
         return InstrumentRestartedError(str(error), source=service) if back else error
+
+
+def done_again(act: Callable[[], T], tries: int = TRIES) -> T:
+    """Do something that may be done twice, from its beginning if an instrument ends meanwhile and is back."""
+    try:
+        return act()
+    except InstrumentRestartedError:
+        if tries == 1:
+            raise
+        return done_again(act, tries - 1)
 
 
 def answers(client: Client, timeout_s: float) -> bool:

@@ -10,17 +10,15 @@ from msgspec.structs import replace
 from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
 from parfocal.core.modulation import PackedMask
 from parfocal.runs.forecast.device_times import PlacedParts
-from parfocal.runs.instruments.calling import InstrumentCalls
+from parfocal.runs.instruments.calling import InstrumentCalls, done_again
 from parfocal.runs.instruments.exposing import EventExposure
 from parfocal.runs.instruments.focus_sweep import find_focus
-from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.learning import declared_times, learn_facts
 from parfocal.runs.instruments.parts import instrument_parts
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.run_frames import RunFrames
 from parfocal.runs.instruments.sequenced_events import sequences_text
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
-from parfocal.runs.machine.machine import TRIES
 
 if TYPE_CHECKING:
     import logging
@@ -131,8 +129,10 @@ class RigInstruments:
 
         The record would be in `folder`, and hold what an acquisition of that `mode` does.
         """
-        self.facts = learn_facts(
-            self._parts, self._streams, self._asked, mode, folder=folder, records=self.records
+        self.facts = done_again(
+            lambda: learn_facts(
+                self._parts, self._streams, self._asked, mode, folder=folder, records=self.records
+            )
         )
         return self.facts
 
@@ -150,7 +150,7 @@ class RigInstruments:
 
     def declared_times(self, *, with_calls: bool = True) -> DeviceTimes:
         """Return how long they take, as they declare it; `with_calls` tries how long calls to them take."""
-        return declared_times(self._parts, self.camera_kept_as, with_calls=with_calls)
+        return done_again(lambda: declared_times(self._parts, self.camera_kept_as, with_calls=with_calls))
 
     def discard(self) -> None:
         """Let go of the services; nothing was claimed yet."""
@@ -427,12 +427,8 @@ class RigInstruments:
         act()
         return (self._clock.monotonic_ns() - began_ns) * 1e-9
 
-    def _attempt(self, bring_back: Callable[[], None], tries: int = TRIES) -> None:
-        """Bring something back, also once an instrument is back that ended meanwhile; log what fails."""
+    def _attempt(self, bring_back: Callable[[], None]) -> None:
         try:
-            bring_back()
+            done_again(bring_back)
         except ParfocalError as error:
-            if isinstance(error, InstrumentRestartedError) and tries > 1:
-                self._attempt(bring_back, tries - 1)
-            else:
-                self._log.error("at the end of the run: %s", error)
+            self._log.error("at the end of the run: %s", error)
