@@ -44,6 +44,16 @@ def test_a_crash_is_followed_by_a_pause_and_a_start() -> None:
     assert (life.state, actions, life.restarts) == ("starting", (Spawn(),), 1)
 
 
+@pytest.mark.parametrize("first", [Failed("KeyError: 'a'"), Hung("silent for 1 s")])
+def test_each_end_has_its_own_cause(first: lifecycle.Event) -> None:
+    """The cause of an earlier end is shown until there is another one, and is none of the next."""
+    spec = spec_of("restart")
+    life, _ = after(spec, Start(), Ready(), first, Exited(1), BackOffOver(), Ready())
+    assert life.error == first.error
+    life, _ = react(life, Exited(-9), spec)
+    assert life.error == "was killed by SIGKILL"
+
+
 def test_pauses_double_and_end_in_giving_up() -> None:
     spec = spec_of("restart", max_restarts=3)
     life, _ = after(spec, Start())

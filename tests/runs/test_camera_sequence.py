@@ -109,6 +109,47 @@ def test_a_camera_that_was_started_again_takes_the_rest(camera, sequence):
     assert sequence.remarks == ["the camera was started again in the middle"]
 
 
+@pytest.mark.parametrize("taken", [0, 4, 9])
+@pytest.mark.parametrize("command", ["_counts", "_start"])
+def test_a_camera_that_ends_while_it_is_started_takes_the_rest_once_it_is_back(
+    camera, sequence, command, taken
+):
+    """It may have begun, and taken frames, before it ended; or before it was asked to begin."""
+    ask = getattr(camera, command)
+
+    def dies(**arguments: Any) -> None:
+        setattr(camera, command, ask)
+        ask(**arguments)
+        if command == "_start":
+            camera.frames += taken
+        camera.die()
+        raise ServiceUnavailableError("camera ended before it answered", service="camera")
+
+    setattr(camera, command, dies)
+    ended = sequence.run(9)
+    assert (ended.frames, ended.whole, ended.stopped) == (9, True, "")
+    if command == "_start":
+        assert camera.started == [9, 9 - taken][: 1 + (taken < 9)]
+        assert sequence.remarks == ["the camera was started again in the middle"] * (taken > 0)
+    else:
+        assert (camera.started, sequence.remarks) == ([9], [])
+
+
+def test_a_camera_that_has_taken_it_up_by_itself_is_not_started_twice(camera, sequence):
+    start = camera._start
+
+    def dies(count: int | None) -> None:
+        camera._start = start
+        start(count)
+        camera.restarts += 1
+        raise ServiceUnavailableError("camera ended before it answered", service="camera")
+
+    camera._start = dies
+    camera.at[7] = lambda: setattr(camera, "running", False)
+    assert sequence.run(None).whole
+    assert camera.started == [None]
+
+
 def test_a_camera_that_stays_away_fails_the_acquisition(camera, sequence):
     camera.at[4] = lambda: setattr(camera, "away", True)
     with pytest.raises(ServiceUnavailableError, match="the camera is away"):

@@ -1,15 +1,22 @@
-"""The end of a recording whose disk takes its time."""
+"""The end of a recording whose disk takes its time, or whose services have just ended."""
 
 import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
+import pytest
 
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.storage.incidents import ServiceWatch
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.storage.run_manifests import Ended
 from parfocal.streams import StreamWriter
+from parfocal.testing.clock import JumpClock
 
 SPEC = FrameSpec(shape=(8, 8), dtype="uint16")
 PATIENCE_S = 40.0
@@ -38,3 +45,40 @@ def test_the_end_waits_for_the_disk_and_tells_what_it_waits_for(streams: Path, t
         assert recording.finish(Ended(ending="complete"), tell).outcome == "complete"
     assert disk.is_set()
     assert told[-2][0] == 0.0
+
+
+class Watch(ServiceWatch):
+    """Sees the camera in one state after the other, one with each look; the last one stays."""
+
+    def __init__(self, *states: str) -> None:
+        self._states = list(states)
+        super().__init__("no rig", "recorder", JumpClock())
+
+    def _records(self) -> Iterator[tuple[str, Any]]:
+        state = self._states.pop(0) if len(self._states) > 1 else self._states[0]
+        yield "camera", SimpleNamespace(state=state, pid=1, restarts=1, exit_code=-9, error="killed")
+
+
+@pytest.mark.parametrize(
+    ("states", "ends", "outcome", "words"),
+    [
+        (("crashed", "crashed", "starting", "ready"), False, "complete", "and was started again"),
+        (("hung", "crashed", "starting", "degraded"), False, "failed", "and did not come back"),
+        (("crashed",), False, "failed", "and was not back when the run ended"),
+        (("crashed",), True, "failed", "and was not back when the run ended"),
+    ],
+)
+def test_the_end_waits_for_a_service_that_is_on_its_way_back_unless_the_rig_ends(
+    streams: Path, tmp_path: Path, states: tuple[str, ...], ends: bool, outcome: str, words: str
+) -> None:
+    with StreamWriter(streams, "camera", SPEC):
+        recording = begin(streams, tmp_path)
+        recording._watch = Watch("ready", *states)
+        clock = JumpClock()
+        began_ns = clock.monotonic_ns()
+        recording._site = replace(recording._site, clock=clock, is_ending=lambda: ends)
+        recording.start()
+        manifest = recording.finish(Ended(ending="complete", missing=0))
+    assert manifest.outcome == outcome
+    assert words in manifest.reason
+    assert ends == (clock.monotonic_ns() == began_ns), "nobody comes back to a rig that ends"

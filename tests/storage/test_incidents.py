@@ -52,6 +52,25 @@ def test_a_service_that_was_replaced_while_nobody_watched_is_told_by_whoever_wat
     assert after.pids == {"camera": 9}
 
 
+@pytest.mark.parametrize(("number", "on_their_way"), [(0, ()), (1, ("camera",)), (2, ()), (3, ())])
+def test_who_has_ended_is_on_its_way_until_it_is_seen_to_be_back(number, on_their_way):
+    watch = Watch("no rig", "recorder", SYSTEM_CLOCK)
+    watch.shown = LIFE[number]
+    watch.look()
+    assert watch.on_their_way == on_their_way
+    watch.shown = LIFE[3]
+    watch.look()
+    assert watch.on_their_way == ()
+
+
+def test_who_was_given_up_or_has_ended_in_order_is_not_on_its_way():
+    watch = Watch("no rig", "recorder", SYSTEM_CLOCK)
+    for state in ("crashed", "degraded", "crashed", "exited"):
+        watch.shown = (state, 0)
+        watch.look()
+        assert watch.on_their_way == (("camera",) if state == "crashed" else ())
+
+
 def test_a_service_that_is_still_starting_has_not_come_back():
     watch = Watch("no rig", "recorder", SYSTEM_CLOCK)
     incidents = []

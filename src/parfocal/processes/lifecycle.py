@@ -41,6 +41,12 @@ class Life:
         What is to come after the present process.
     restarts, failures : int
         How often it was started again after a failure; how many failures came in a row.
+    exit_code : int or None
+        Of its last process that has ended.
+    error : str
+        Its last failure, also of a process before this one.
+    told : str
+        Why the present process fails, as it or its monitor says; "" while nobody does.
     """
 
     state: ProcessState = "exited"
@@ -49,6 +55,7 @@ class Life:
     failures: int = 0
     exit_code: int | None = None
     error: str = ""
+    told: str = ""
 
     @property
     def has_process(self) -> bool:
@@ -165,9 +172,9 @@ def react(life: Life, event: Event, spec: ServiceSpec) -> Outcome:
     """
     match event:
         case Start() | Restart() if not life.has_process:
-            return replace(life, state="starting", wish="run", failures=0, error=""), (Spawn(),)
+            return replace(life, state="starting", wish="run", failures=0, error="", told=""), (Spawn(),)
         case BackOffOver() if life.state == "crashed" and life.wish == "run":
-            return replace(life, state="starting", restarts=life.restarts + 1), (Spawn(),)
+            return replace(life, state="starting", restarts=life.restarts + 1, told=""), (Spawn(),)
         case Ready() if life.state == "starting":
             return replace(life, state="ready"), ()
         case Restart():
@@ -180,7 +187,7 @@ def react(life: Life, event: Event, spec: ServiceSpec) -> Outcome:
             return _fail(life, error, spec)
         case Hung(error) if life.state in ("starting", "ready"):
             state: ProcessState = "hung" if life.state == "ready" else "starting"
-            return replace(life, state=state, error=error), (Abandon(HANG_GRACE_S),)
+            return replace(life, state=state, error=error, told=error), (Abandon(HANG_GRACE_S),)
         case Exited() if life.has_process:
             return _exit(life, event, spec)
     return life, ()
@@ -188,9 +195,10 @@ def react(life: Life, event: Event, spec: ServiceSpec) -> Outcome:
 
 def _fail(life: Life, error: str, spec: ServiceSpec) -> Outcome:
     if life.state in ("stopping", "hung"):
-        return replace(life, error=life.error or error), ()
+        error = life.told or error
+        return replace(life, error=error, told=error), ()
     state: ProcessState = "stopping" if life.state == "ready" else "starting"
-    return replace(life, state=state, error=error), (KillAfter(spec.stop_timeout_s),)
+    return replace(life, state=state, error=error, told=error), (KillAfter(spec.stop_timeout_s),)
 
 
 def _stop(life: Life, spec: ServiceSpec) -> Outcome:
@@ -210,9 +218,9 @@ def _exit(life: Life, event: Exited, spec: ServiceSpec) -> Outcome:
     if life.wish == "end":
         return replace(ended, state="exited"), ()
     if life.wish == "again":
-        return replace(ended, state="starting", wish="run", failures=0, error=""), (Spawn(),)
+        return replace(ended, state="starting", wish="run", failures=0, error="", told=""), (Spawn(),)
     failures = 1 if event.lived_s >= HEALTHY_AFTER_S else life.failures + 1
-    ended = replace(ended, failures=failures, error=life.error or describe_exit(event.exit_code))
+    ended = replace(ended, failures=failures, error=life.told or describe_exit(event.exit_code))
     if spec.policy == "stop":
         return replace(ended, state="crashed", wish="end"), (StopRig(f"{spec.name} {ended.error}"),)
     if spec.policy == "degrade" or failures > spec.max_restarts:

@@ -72,6 +72,11 @@ class ServiceWatch:
         """The process of each service, as last seen."""
         return dict(self._pids)
 
+    @property
+    def on_their_way(self) -> tuple[str, ...]:
+        """The services that had ended when they were seen last, and are to be started again."""
+        return tuple(name for name, state in self._away.items() if state in ("crashed", "hung"))
+
     def look(self) -> tuple[Incident, ...]:
         """Return what has happened since the last look: a service ended, was given up, or is back."""
         return tuple(

@@ -352,6 +352,7 @@ class Recorder(Service):
             on_error=self._stream_failed,
             collect=self._collect,
             delay_s=lambda stream: self._slow_disk.delay_s(stream),
+            is_ending=lambda: bool(self._context.stop_reason()),
             stop_on_error=self.settings.on_storage_error == "stop",
             clock=context.clock,
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, FolderVanishedError, StorageError, nearest
 from parfocal.storage.collecting import Collected, since
 from parfocal.storage.folder import RunFolder
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from parfocal.streams import Stream
 
 _REPORT_S = 0.25
+_BACK_WITHIN_S = 10.0
+"""How long the end of a run waits for services that ended right before it."""
 
 
 class Recording:
@@ -249,6 +252,8 @@ class Recording:
         with self._finishing:
             if self._record.is_open:
                 self._finish_streams(report)
+                if ended.ending in ("complete", "finished early"):
+                    poll_until(self._all_are_back, _BACK_WITHIN_S, clock=self._site.clock)
                 report(1.0, "asking the services what they give to the record")
                 after = self._after or self._site.collect(self.folder.path, True)
                 with suppress(OSError):
@@ -326,6 +331,12 @@ class Recording:
         for number, recorder in enumerate(self._recorders.values()):
             while not recorder.join(_REPORT_S):
                 report(number / len(self._recorders), task_of(recorder))
+
+    def _all_are_back(self) -> bool:
+        """Whether no service is on its way back, as one is that has ended as the run did."""
+        with self._looking:
+            self._note_services()
+            return self._site.is_ending() or not self._watch.on_their_way
 
     def _note_services(self) -> None:
         changes: dict[str, Any] = {}

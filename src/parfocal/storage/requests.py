@@ -66,6 +66,8 @@ class Site:
         ``delay_s(stream)`` says how long each batch of a stream is held up, as by a slow disk: for trials.
     stop_on_error : bool
         Whether an error in one stream makes the run a failed one; else the other streams go on.
+    is_ending : callable
+        Whether the rig ends: then nobody comes back.
     """
 
     streams: Path
@@ -75,4 +77,5 @@ class Site:
     collect: Callable[[Path, bool], Collected] = field(default=lambda *_: Collected())
     delay_s: Callable[[str], float] = field(default=lambda _: 0.0)
     stop_on_error: bool = False
+    is_ending: Callable[[], bool] = field(default=lambda: False)
     clock: Clock = SYSTEM_CLOCK

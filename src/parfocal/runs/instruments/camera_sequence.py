@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from parfocal.core.errors import CommandError
+from parfocal.core.clock import poll_until
+from parfocal.core.errors import CommandError, ServiceUnavailableError
 from parfocal.runs.instruments.instruments import AcquiredFrames
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 _LOOK_S = 0.02
 _ANSWER_S = 5.0
+_STARTED_AGAIN = "the camera was started again in the middle"
+
+T = TypeVar("T")
 
 
 class CameraSequence:
@@ -75,8 +79,9 @@ class CameraSequence:
         CommandError
             If the camera refuses, or is away for too long.
         """
-        self.frames, self._before, self._known_restarts = 0, self._exposed(), self._restarts()
-        self._ask("start", count=count)
+        self.frames, self._before = 0, self._once_there(self._exposed)
+        self._known_restarts = self._restarts()
+        self._start(count)
         began_ns = self._clock.monotonic_ns()
         ended: AcquiredFrames | None = None
         while ended is None:
@@ -91,6 +96,37 @@ class CameraSequence:
                 ended = self._look(count, is_endless=until is not None)
         self._note_unreadable()
         return replace(ended, began_ns=began_ns)
+
+    def _start(self, count: int | None) -> None:
+        """Have it take `count` frames from the beginning, or what is missing of them.
+
+        A camera that ended before it answered, and is back, is asked again unless it goes on by itself.
+        """
+        begun = self.frames
+        try:
+            self._ask("start", count=None if count is None else count - begun)
+        except ServiceUnavailableError:
+            self.frames = self._once_there(self._exposed) - self._before
+            self._known_restarts = self._restarts()
+            if self.frames > begun:
+                self.remarks.append(_STARTED_AGAIN)
+            if not self._ask("is_running") and (count is None or self.frames < count):
+                self._start(count)
+
+    def _once_there(self, ask: Callable[[], T]) -> T:
+        """Ask the camera something, and again once it is back; raises if it is away for too long."""
+        try:
+            return ask()
+        except ServiceUnavailableError:
+            if not poll_until(self._answers, self._restart_ns * 1e-9, clock=self._clock):
+                raise
+            return self._once_there(ask)
+
+    def _answers(self) -> bool:
+        with suppress(CommandError):
+            self._ask("is_running")
+            return True
+        return False
 
     def _look(self, count: int | None, *, is_endless: bool) -> AcquiredFrames | None:
         """Return how the sequence has ended; None while it goes on, or nobody can tell."""
@@ -116,8 +152,8 @@ class CameraSequence:
             stopped = f"the camera ended by itself after {part}"
             return AcquiredFrames(frames=self.frames, whole=False, stopped=stopped)
         self._known_restarts = restarts
-        self.remarks.append("the camera was started again in the middle")
-        self._ask("start", count=None if count is None else count - self.frames)
+        self.remarks.append(_STARTED_AGAIN)
+        self._start(count)
         return None
 
     def _stop(self) -> None:
