@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -66,6 +67,8 @@ class RecordingCalls:
     ) -> str:
         """Begin the record of a run, or go on with that of the run which it continues; return its folder.
 
+        A recorder that ends meanwhile is waited for: it may have begun, and then its next process goes on.
+
         Parameters
         ----------
         start : RunStart
@@ -79,7 +82,8 @@ class RecordingCalls:
         """
         self._analysis, self._recovers = start.analysis, start.recovers
         analysis = start.analysis
-        self.folder = self._client.call(
+        ask = partial(
+            self._client.call,
             "start",
             name=start.run,
             plan=start.plan,
@@ -96,16 +100,22 @@ class RecordingCalls:
             recovers=start.recovers,
             timeout_s=_BEGIN_S,
         )
+        self.folder = self._once_there(ask, self._taken_up)
         return self.folder
+
+    def _taken_up(self) -> str | None:
+        """Return the folder of the run that the recorder goes on with; None if it records none."""
+        status = self._client.call("status", timeout_s=_ANSWER_S)
+        return status["run"] if status["outcome"] == "recording" else None
 
     def extend(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Have it go on with a plan that has changed. Nothing may be exposed meanwhile."""
         grown = self._events(layout)
         if layout is None or self._analysis is None:
-            self._client.call("extend", grown, plan, timeout_s=_BEGIN_S)
+            self._once_there(lambda: self._client.call("extend", grown, plan, timeout_s=_BEGIN_S))
             return
         with self._analysis.relayout(layout) as analysed:
-            self._client.call("extend", grown | analysed, plan, timeout_s=_BEGIN_S)
+            self._once_there(lambda: self._client.call("extend", grown | analysed, plan, timeout_s=_BEGIN_S))
 
     def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool) -> None:
         """Have it hold what was asked of the run; `patiently` waits for a recorder that is started again.
@@ -188,15 +198,19 @@ class RecordingCalls:
     def _events(self, layout: EventLayout | None) -> dict[str, EventLayout]:
         return {} if layout is None else {self._camera: layout}
 
-    def _once_there(self, call: Callable[[], _T]) -> _T:
-        """Call the recorder, and again when it is back, if it ended meanwhile."""
-        while True:
+    def _once_there(self, call: Callable[[], _T], done: Callable[[], _T | None] = lambda: None) -> _T:
+        """Call the recorder, and again when it is back, if it ended meanwhile and has not `done` it."""
+        result: _T | None = None
+        while result is None:
             try:
                 return call()
             except ServiceUnavailableError:
                 is_back = poll_until(lambda: answers(self._client, _ANSWER_S), _BACK_S, clock=self._clock)
                 if not is_back:
                     raise
+            with suppress(ServiceUnavailableError):  # it has ended once more
+                result = done()
+        return result
 
 
 def told(counts: EventCounts) -> tuple[str, ...]:
