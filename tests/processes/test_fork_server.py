@@ -175,13 +175,13 @@ def test_a_fork_hears_signals(shared: ForkServer, start: Start) -> None:
     fork.process.kill()  # it has ended: nobody else is hit
 
 
-def test_nobody_keeps_an_end_of_the_pipes_of_a_fork(shared: ForkServer, start: Start) -> None:
-    before = descriptors_of(shared.pid)
-    first, second = start(shared), start(shared)
+def test_nobody_keeps_an_end_of_the_pipes_of_a_fork(server: ForkServer, start: Start) -> None:
+    before = descriptors_of(server.pid)  # one that has made no fork yet, whose pipes it might still have
+    first, second = start(server), start(server)
     assert first.end() == 0, "its stdin has ended although the other one lives"
     second.tell("exit 0")
     assert second.stdout.read() == b"", "its stdout has ended although the fork server lives"
-    assert poll_until(lambda: descriptors_of(shared.pid) == before, PATIENCE_S)
+    assert poll_until(lambda: descriptors_of(server.pid) == before, PATIENCE_S)
 
 
 def test_the_fork_server_has_one_thread_and_linear_algebra_works_in_a_fork(
