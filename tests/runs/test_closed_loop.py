@@ -59,7 +59,7 @@ class PatientInstruments(MemoryInstruments):
 class Loop:
     """A run with a pipeline, on instruments in memory."""
 
-    def __init__(self, plan, steps, mode="current", before=None, image_of=None, **options):
+    def __init__(self, plan, steps, mode="current", before=None, image_of=None, completes=False, **options):
         self.instruments = PatientInstruments(SYSTEM_CLOCK, exposure_s=0.001)
         self.workers = MemoryWorkers(steps, image_of)
         self.sink, self.held = MemorySink(), NothingHeld()
@@ -74,6 +74,7 @@ class Loop:
             frame=MEMORY_FRAMES,
             channel="green",
             time_points=lambda: schedule.shape["t"],
+            completes=completes,
         )
         if before is not None:
             self.analysis.go_on_from(before.analysis)
@@ -282,6 +283,27 @@ def test_a_late_mask_ends_the_run_where_that_is_the_policy():
         "the mask of event 1 is not there yet; 1 time points were not analysed",
     )
     assert loop.instruments.stimulated == []
+
+
+UNSEEN_FIRST = combine(series(1, channels=["red"]), series(2), axis="t")  # as a stimulus after its image
+
+
+@pytest.mark.parametrize(
+    ("mode", "masked"),
+    [("current", [(0, None), (1, 1), (2, 2)]), ("previous", [(0, None), (1, None), (2, 1)])],
+)
+@pytest.mark.parametrize("late", ["skip", "hold", "previous", "abort"])
+def test_a_stimulus_whose_image_was_taken_before_the_run_was_cut_short_is_left_out(late, mode, masked):
+    loop = Loop(UNSEEN_FIRST, pipeline(late=late), mode, completes=True)
+    status = loop.start().end()
+    assert status.outcome == "complete", status
+    assert loop.masked == masked
+    assert status.stimulations.fallback == sum(image is None for _, image in masked)
+
+
+def test_a_stimulus_without_an_image_ends_a_run_that_completes_no_other_where_that_is_the_policy():
+    status = Loop(UNSEEN_FIRST, pipeline(late="abort")).start().end()
+    assert (status.outcome, status.reason) == ("failed", "the mask of event 1 has no image of its time point")
 
 
 @pytest.mark.parametrize("late", ["skip", "hold", "previous"])

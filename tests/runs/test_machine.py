@@ -204,7 +204,7 @@ class Orders(RuleBasedStateMachine):
         assert outcome != "failed" or on_failure != "pause" or self.machine.held or self.machine.end
 
     @precondition(lambda self: isinstance(self.task, tasks.Decide))
-    @rule(mask=st.sampled_from(["there", "late", "never"]), has_older=st.booleans())
+    @rule(mask=st.sampled_from(["there", "late", "never", "gone"]), has_older=st.booleans())
     def decide(self, mask: str, has_older: bool) -> None:
         policy, before = self.machine.late, self.machine.counts.stimulations
         is_put_off = self.machine.held is not None or self.machine.end is not None
@@ -213,7 +213,7 @@ class Orders(RuleBasedStateMachine):
         after, end = self.machine.counts.stimulations, self.machine.end
         if mask == "there" or is_put_off:
             assert after == before
-        elif policy == "abort":
+        elif policy == "abort" and mask != "gone":
             assert end is not None
         elif not (policy == "hold" and mask == "late") and not (policy == "previous" and has_older):
             assert end is not None or (after.asked, after.fallback) == (before.asked + 1, before.fallback + 1)

@@ -218,6 +218,7 @@ class RunMaker:
             clock=context.clock,
             frame=frame,
             channel=found.for_pipeline.channel,
+            completes=before is not None and before.completes,
             **watched,
         )
         if before is not None and before.analysis is not None:

@@ -244,8 +244,8 @@ class Performer:
             has_older = answer.older is not None
             if answer.state == "there":
                 return inputs.Decided(self._now, "there")
-            if answer.state == "never":
-                return inputs.Decided(self._now, "never", has_older, answer.why)
+            if answer.state in ("never", "gone"):
+                return inputs.Decided(self._now, answer.state, has_older, answer.why)
             if woken:
                 return inputs.Woken(self._now)
             left_s = math.inf if holds else (answer.until_ns - self._now) * 1e-9

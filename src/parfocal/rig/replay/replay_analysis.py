@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.rig.replay.replay_clock import FOREVER_S
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis, MaskAnswer
@@ -45,7 +45,8 @@ class ReplayAnalysis(LiveAnalysis):
         answer = super().mask_for(event)
         if event.number in self._late_stimuli:
             older = self._mask_of(self._late_stimuli[event.number])
-            return MaskAnswer(state="never", older=older, why=answer.why or "was late then")
+            state: Literal["gone", "never"] = "gone" if self.late == "abort" else "never"  # it went on then
+            return MaskAnswer(state=state, older=older, why=answer.why or "was late then")
         if answer.state != "awaited":
             return answer
         until_ns = self._clock.monotonic_ns() + round(2 * FOREVER_S * 1e9)

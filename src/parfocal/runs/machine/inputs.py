@@ -48,13 +48,13 @@ class Exposed(msgspec.Struct, frozen=True):
 
 
 class Decided(msgspec.Struct, frozen=True):
-    """How it is with the mask of a stimulus: it is there, it is late, or it will never come.
+    """How it is with the mask of a stimulus: there, late, never to come, or gone with what was cut short.
 
     `has_older` tells whether there is an older one of its position; `why` what is known of the delay.
     """
 
     now_ns: int
-    mask: Literal["there", "late", "never"]
+    mask: Literal["there", "late", "never", "gone"]
     has_older: bool = False
     why: str = ""
 

@@ -73,12 +73,16 @@ def _fetched(machine: Machine, report: inputs.Fetched) -> Machine:
 
 
 def _decided(machine: Machine, report: inputs.Decided) -> Machine:
-    """Take the mask, or do what the policy says where it is not there."""
+    """Take the mask, or do what the policy says where it is not there.
+
+    One whose image was taken before the run was cut short ends nothing: a run that is to be completed would
+    never come further than that.
+    """
     if machine.event is None or machine.end is not None or machine.held is not None:
         return machine  # put back, or asked for again after the pause
     if report.mask == "there":
         return machine.having(mask="wanted")
-    if machine.late == "abort":
+    if machine.late == "abort" and report.mask != "gone":
         return machine.ending("failed", f"the mask of event {machine.event.number} {report.why}")
     if machine.late == "hold" and report.mask == "late":
         return machine.having(holds=True)

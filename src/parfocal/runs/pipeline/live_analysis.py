@@ -47,15 +47,16 @@ class MaskAnswer:
 
     Attributes
     ----------
-    state : "there", "awaited" or "never"
-        `why` tells what is known of one that is not there.
+    state : "there", "awaited", "never" or "gone"
+        "gone": its image was taken before the run was cut short, and is not analysed again. `why` tells what
+        is known of one that is not there.
     mask, older : FrameMask or None
         The one that is wanted, and the newest other one of the position.
     until_ns : int
         When it is late.
     """
 
-    state: Literal["there", "awaited", "never"]
+    state: Literal["there", "awaited", "never", "gone"]
     mask: FrameMask | None = None
     older: FrameMask | None = None
     until_ns: int = 0
@@ -85,6 +86,8 @@ class LiveAnalysis:
         Returns how many the plan has.
     keep : callable
         Called as ``keep(p, remembered)`` with what is remembered of a position after an image; may not block.
+    completes : bool
+        Whether it goes on with the plan of a run that was cut short.
     """
 
     def __init__(
@@ -99,8 +102,10 @@ class LiveAnalysis:
         channel: str = "",
         time_points: Callable[[], int] = lambda: 1,
         keep: Callable[[int, RememberedPosition], None] = lambda *_: None,
+        completes: bool = False,
     ) -> None:
         self.request = request
+        self._completes = completes
         self._keep_memory = keep
         self.took_s = 0.0
         self._pipeline, self._mode = request.pipeline, request.mode
@@ -255,8 +260,14 @@ class LiveAnalysis:
             position = self._positions[event.index.get("p", 0)]
             point = position.recent.get(t) if self._mode == "current" else position.before(t)
             if point is None:
-                which = "of its time point" if self._mode == "current" else "of the time point before"
-                return MaskAnswer(state="never", older=position.newest, why=f"has no image {which}")
+                is_current = self._mode == "current"
+                which = "of its time point" if is_current else "of the time point before"
+                planned = any(each == t if is_current else each < t for each in position.planned)
+                return MaskAnswer(
+                    state="gone" if self._completes and not planned else "never",
+                    older=position.newest,
+                    why=f"has no image {which}",
+                )
             older = None if position.newest is point.mask else position.newest
             if point.mask is not None:
                 return MaskAnswer(state="there", mask=point.mask, older=older)
