@@ -139,6 +139,16 @@ def test_a_pipe_takes_what_is_saved(tmp_path):
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="a name for the output of a program")
+def test_what_is_saved_to_the_output_of_a_program_goes_there_whatever_that_is(tmp_path):
+    program = "from pathlib import Path; from parfocal.core.files import save_file\n"
+    program += "save_file(Path('/dev/stdout'), b'saved')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", program], stdout=out, check=True, timeout=60)
+        assert os.fstat(out.fileno()).st_nlink == 1, "the file that the output goes to was replaced"
+    assert (tmp_path / "out").read_bytes() == b"saved"
+
+
 def test_a_folder_is_no_file_to_be_saved(tmp_path):
     with pytest.raises(OSError, match=str(tmp_path)):
         save_file(tmp_path, b"")

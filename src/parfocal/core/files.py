@@ -64,7 +64,7 @@ def save_file(path: Path, content: bytes) -> None:
     """Write what somebody saves: whoever reads it, or comes after a crash, finds the old or the new content.
 
     A file that is there keeps its permissions, and where `path` is a link it is the file behind it that is
-    written. What is no file, as a pipe or ``/dev/stdout``, is written to.
+    written. What is no file, as a pipe, or stands for an open one, as ``/dev/stdout``, is written to.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def save_file(path: Path, content: bytes) -> None:
     b'channels: [nucleus]'
     """
     try:
-        if path.exists() and not path.is_file():
+        if (path.exists() and not path.is_file()) or path.absolute().is_relative_to("/dev"):
             path.write_bytes(content)
         else:
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
