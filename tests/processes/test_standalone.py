@@ -14,9 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from parfocal.core.clock import poll_until
+from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.files import private_folder
 from parfocal.processes import directory, folders, standalone_process
+from parfocal.processes.heartbeat import read_stamps
 from parfocal.processes.identity import Identity, identity_of, this_process
 from parfocal.processes.locks import FOLDER_LOCK, FileLock, remove_folder
 from parfocal.processes.spec import ServiceSpec
@@ -149,6 +150,20 @@ def test_one_whose_main_thread_stands_is_hung_and_can_be_ended() -> None:
         assert client.call("get_count", timeout_s=30) > 0, "its receiver answers all the same"
     end_service(record)
     assert has_ended(record)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who wants a processor")
+def test_one_that_works_and_lets_no_thread_run_is_not_hung() -> None:
+    alone = {"label": "lets nobody run"}  # for 1.5 s at a time
+    record = start_service(spec("Slow", settings=alone), owner=this_process())
+    assert is_ready(record)
+
+    def is_silent() -> bool:
+        stamps = read_stamps(record_path("main").with_suffix(".beat"))
+        return stamps is not None and SYSTEM_CLOCK.monotonic_ns() - stamps.beat > 1.1e9
+
+    assert poll_until(is_silent, PATIENCE_S)
+    assert state_of(record) == "ready"
 
 
 def test_a_stopped_one_is_hung_and_a_killed_one_is_replaced() -> None:

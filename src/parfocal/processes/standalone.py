@@ -31,7 +31,7 @@ from parfocal.processes.directory import SERVICES_FOLDER, ServiceRecord, read_re
 from parfocal.processes.folders import lock_folder
 from parfocal.processes.heartbeat import read_stamps, step_over_at
 from parfocal.processes.held_file import held_file
-from parfocal.processes.identity import Identity, identity_of
+from parfocal.processes.identity import Identity, identity_of, wants_processor
 from parfocal.processes.locks import FOLDER_LOCK, FileLock, holder_of, remove_folder
 from parfocal.processes.process import search_path
 from parfocal.processes.session import start_module
@@ -134,8 +134,8 @@ def services() -> tuple[StandaloneRecord, ...]:
 def state_of(record: StandaloneRecord, clock: Clock = SYSTEM_CLOCK, silent_after_s: float = 1.0) -> State:
     """Return what a service is doing, by its process and what it stamps. Nobody is asked or waited for.
 
-    It is hung if its process is silent, or if its main thread has been in one step, or one turn of a window
-    system's loop, for longer than its class allows.
+    It is hung if its process is silent and does not work either, or if its main thread has been in one step,
+    or one turn of a window system's loop, for longer than its class allows.
     """
     if not record.process.alive:
         return "exited"
@@ -147,7 +147,7 @@ def state_of(record: StandaloneRecord, clock: Clock = SYSTEM_CLOCK, silent_after
     stamps, now_ns = read_stamps(record_path(record.service).with_suffix(".beat")), clock.monotonic_ns()
     if stamps is None:
         return "starting"
-    silent = now_ns - stamps.beat > silent_after_s * 1e9
+    silent = now_ns - stamps.beat > silent_after_s * 1e9 and not wants_processor(record.pid)
     return "hung" if silent or now_ns >= step_over_at(stamps, 0) else "ready"
 
 
