@@ -45,3 +45,16 @@ def test_each_form_of_a_command_fits_into_the_right_side_of_the_window(applicati
             wide[info.name] = form.minimumSizeHint().width()
         form.deleteLater()
     assert not wide
+
+
+def test_what_has_choices_is_chosen_from_them():
+    from parfocal.app.desktop.service_form import command_fields
+
+    chosen = {"waveform", "output", "output_signal", "input", "input2", "trigger_source", "source", "signal"}
+    seen = set()
+    for info in CommandTable.of(RedPitayaHost).describe():
+        for field in command_fields(info, {}):
+            if field.name in chosen:
+                assert (field.kind, bool(field.choices)) == ("choice", True), (info.name, field.name)
+                seen.add(field.name)
+    assert seen == chosen

@@ -61,7 +61,9 @@ def test_what_cannot_be_done_is_refused_before_the_board_is_touched(board, write
     for error, said, command, arguments in (
         (CommandFailedError, "derivative", "pid_configure", {"p": -1.0, "d": 1.0}),
         (CommandFailedError, "reaches", "asg_setup", {"amplitude_v": 0.8, "offset_v": 0.5}),
-        (CommandFailedError, "did you mean", "scope_acquire", {"decimation": 8, "input": "inn1"}),
+        (BadArgumentsError, "input must be 'in1'", "scope_acquire", {"decimation": 8, "input": "inn1"}),
+        (BadArgumentsError, "waveform must be 'sin'", "asg_setup", {"waveform": "sine"}),
+        (BadArgumentsError, "output must be 'out1'", "pid_configure", {"output": "out3"}),
         (CommandFailedError, "outside of", "iq_setup", {"frequency_hz": 1e3, "amplitude_v": 7.0}),
         (BadArgumentsError, "asg2", "asg_setup", {"channel": "asg2"}),
         (BadArgumentsError, "setpoint", "pid_configure", {"setpoint": 1.0}),

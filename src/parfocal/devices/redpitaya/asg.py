@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +11,24 @@ from numpy.typing import NDArray
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.redpitaya.arguments import takes
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
-from parfocal.devices.redpitaya.memory_map import ASG, OUTPUT, SAMPLES, frequency, numbered, slot_base
+from parfocal.devices.redpitaya.memory_map import (
+    ASG,
+    OUTPUT,
+    SAMPLES,
+    OutputPlace,
+    frequency,
+    numbered,
+    slot_base,
+)
 from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
-from parfocal.devices.redpitaya.waveforms import table, words
+from parfocal.devices.redpitaya.waveforms import Waveform, table, words
 
 CHANNELS = 2
 
 CONTROL = 0x0
 WRAPS, RESET, ZERO, RANDOM_PHASE = 1 << 4, 1 << 6, 1 << 7, 1 << 12
-TRIGGERS = {"off": 0, "immediately": 1, "ext_positive_edge": 2, "ext_negative_edge": 3}
+AsgTrigger = Literal["off", "immediately", "ext_positive_edge", "ext_negative_edge"]
+TRIGGERS: dict[str, int] = {name: number for number, name in enumerate(get_args(AsgTrigger))}
 TRIGGER = Choice(name="trigger_source", offset=CONTROL, bits=3, options=TRIGGERS)
 _ALL_BITS = 0xFFFF
 
@@ -62,13 +71,13 @@ class AsgSettings:
         16384 values from -1 to 1, for "arbitrary".
     """
 
-    waveform: str = field(default="sin", kw_only=False)
+    waveform: Waveform = field(default="sin", kw_only=False)
     frequency_hz: float = 1e3
     amplitude_v: float = 0.0
     offset_v: float = 0.0
     phase_deg: float = 0.0
-    output: str = "off"
-    trigger_source: str = "immediately"
+    output: OutputPlace = "off"
+    trigger_source: AsgTrigger = "immediately"
     cycles_per_burst: int = 0
     bursts: int = 1
     burst_delay_s: float = 0.0

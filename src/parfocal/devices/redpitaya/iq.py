@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,8 @@ from parfocal.devices.redpitaya.memory_map import (
     INPUT,
     OUTPUT,
     TICK_S,
+    OutputPlace,
+    SignalName,
     frequency,
     numbered,
     running,
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
 
 COUNT = 3
 _TICKS = 1 << 32
-OUTPUT_SIGNALS = {"quadrature": 0, "output_direct": 1, "pfd": 2, "off": 3}
+OutputSignal = Literal["quadrature", "output_direct", "pfd", "off"]
+OUTPUT_SIGNALS: dict[str, int] = {name: number for number, name in enumerate(get_args(OutputSignal))}
 FLAGS = Count(name="flags", offset=0x100, low_bit=1, bits=5, shared=True)
 PHASE = Angle(name="phase_deg", offset=0x104, sign=-1)
 FREQUENCY = frequency("frequency_hz", 0x108, bits=32, volatile=True)
@@ -83,9 +86,9 @@ class IqSettings:
 
     frequency_hz: float = 1e3
     amplitude_v: float = 0.0
-    input: str = "in1"
-    output: str = "off"
-    output_signal: str = "output_direct"
+    input: SignalName = "in1"
+    output: OutputPlace = "off"
+    output_signal: OutputSignal = "output_direct"
     phase_deg: float = 0.0
     bandwidth_hz: list[float] | float = 100.0
     acbandwidth_hz: float = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.redpitaya.registers import Choice, Flag, Register, volts
 
@@ -17,27 +19,17 @@ ASG = 0x40200000
 DSP = 0x40300000
 AMS = 0x40400000
 
-SIGNALS = {
-    "pid0": 0,
-    "pid1": 1,
-    "pid2": 2,
-    "trig": 3,
-    "iir": 4,
-    "iq0": 5,
-    "iq1": 6,
-    "iq2": 7,
-    "asg0": 8,
-    "asg1": 9,
-    "in1": 10,
-    "in2": 11,
-    "out1": 12,
-    "out2": 13,
-    "iq2_2": 14,
-    "off": 15,
-}
+# fmt: off
+SignalName = Literal[
+    "pid0", "pid1", "pid2", "trig", "iir", "iq0", "iq1", "iq2",
+    "asg0", "asg1", "in1", "in2", "out1", "out2", "iq2_2", "off",
+]
+# fmt: on
+SIGNALS: dict[str, int] = {name: slot for slot, name in enumerate(get_args(SignalName))}
 """Slots of the bus by name. Slots 8 and 9 give the generators' signals, and their inputs are the scope's."""
 
-OUTPUTS = {"off": 0, "out1": 1, "out2": 2, "both": 3}
+OutputPlace = Literal["off", "out1", "out2", "both"]
+OUTPUTS: dict[str, int] = {name: number for number, name in enumerate(get_args(OutputPlace))}
 
 INPUT = Choice(name="input", offset=0x0, options=SIGNALS)
 OUTPUT = Choice(name="output", offset=0x4, bits=2, options=OUTPUTS)

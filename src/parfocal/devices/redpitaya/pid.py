@@ -12,7 +12,17 @@ from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.arguments import takes
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
-from parfocal.devices.redpitaya.memory_map import DSP, INPUT, OUTPUT, TICK_S, numbered, running, slot_base
+from parfocal.devices.redpitaya.memory_map import (
+    DSP,
+    INPUT,
+    OUTPUT,
+    TICK_S,
+    OutputPlace,
+    SignalName,
+    numbered,
+    running,
+    slot_base,
+)
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Field, Flag, Register, volts
 from parfocal.devices.redpitaya.sampler import Sampler
@@ -68,8 +78,8 @@ class PidSettings:
     p: float | None = None
     i_hz: float | None = None
     d: float | None = None
-    input: str | None = None
-    output: str | None = None
+    input: SignalName | None = None
+    output: OutputPlace | None = None
     min_v: float | None = None
     max_v: float | None = None
     input_filter_hz: list[float] | None = None

@@ -12,7 +12,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
 from parfocal.devices.redpitaya.arguments import takes
 from parfocal.devices.redpitaya.board import ModuleRegisters
-from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, slot_base
+from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, SignalName, slot_base
 from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Count, Flag
 from parfocal.devices.redpitaya.trace import Trace, in_order
@@ -20,6 +20,7 @@ from parfocal.devices.redpitaya.trigger import (
     SOURCE,
     Trigger,
     TriggerLevels,
+    TriggerSource,
     check_source,
     samples_after,
 )
@@ -72,11 +73,11 @@ class TraceSettings:
         Waits, and raises when the trace is no longer wanted: the scope is disarmed then.
     """
 
-    input: str | None = None
-    input2: str | None = None
+    input: SignalName | None = None
+    input2: SignalName | None = None
     decimation: int | None = None
     averaging: bool | None = None
-    trigger_source: str | None = None
+    trigger_source: TriggerSource | None = None
     threshold_v: float | None = None
     hysteresis_v: float | None = None
     trigger_delay_s: float = 0.0
@@ -129,7 +130,7 @@ class Scope:
         return self._registers.set(AVERAGING, averaging)
 
     def set_trigger(
-        self, source: str, threshold_v: float | None = None, hysteresis_v: float | None = None
+        self, source: TriggerSource, threshold_v: float | None = None, hysteresis_v: float | None = None
     ) -> Trigger:
         """Choose what the next traces wait for; one threshold and hysteresis serve both channels.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S
@@ -15,19 +15,13 @@ if TYPE_CHECKING:
     from parfocal.devices.redpitaya.board import ModuleRegisters
     from parfocal.devices.redpitaya.trace import Calibration
 
-TRIGGERS = {
-    "off": 0,
-    "immediately": 1,
-    "ch1_positive_edge": 2,
-    "ch1_negative_edge": 3,
-    "ch2_positive_edge": 4,
-    "ch2_negative_edge": 5,
-    "ext_positive_edge": 6,
-    "ext_negative_edge": 7,
-    "asg0": 8,
-    "asg1": 9,
-    "dsp": 10,
-}
+# fmt: off
+TriggerSource = Literal[
+    "off", "immediately", "ch1_positive_edge", "ch1_negative_edge", "ch2_positive_edge", "ch2_negative_edge",
+    "ext_positive_edge", "ext_negative_edge", "asg0", "asg1", "dsp",
+]
+# fmt: on
+TRIGGERS: dict[str, int] = {name: number for number, name in enumerate(get_args(TriggerSource))}
 SOURCE = Choice(name="trigger_source", offset=0x4, options=TRIGGERS, volatile=True)
 THRESHOLD = volts("threshold_v", 0x8)
 HYSTERESIS = volts("hysteresis_v", 0x20, signed=False, low=0, high=0.999)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ _SHAPES: dict[str, Callable[[], NDArray[np.float64]]] = {
     "dc": lambda: np.zeros(SAMPLES),
     "noise": lambda: np.clip(np.random.default_rng().normal(0, 1 / _SIGMAS, SAMPLES), -1, 1),
 }
-WAVEFORMS = (*_SHAPES, "arbitrary")
+Waveform = Literal["sin", "cos", "ramp", "halframp", "square", "dc", "noise", "arbitrary"]
+WAVEFORMS = get_args(Waveform)
 """ramp rises and falls, halframp rises and jumps back; dc is the offset alone; noise is white and Gaussian,
 and its amplitude is four standard deviations."""
 

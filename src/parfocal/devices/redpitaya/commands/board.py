@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from parfocal.devices.redpitaya.ams import SlowOutputs
 from parfocal.devices.redpitaya.commands.derived import Modules, like
 from parfocal.devices.redpitaya.hk import Housekeeping, PinBank
+from parfocal.devices.redpitaya.memory_map import SignalName
 from parfocal.devices.redpitaya.shared import ModuleName, OutputName
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
 
@@ -29,7 +30,7 @@ class BoardCommands:
         return self.board.state(module)
 
     @command(lane="sampler", effect="reads")
-    def sampler_read(self, signal: str = "in1", readings: int = 1) -> float:
+    def sampler_read(self, signal: SignalName = "in1", readings: int = 1) -> float:
         """Return what a signal is right now, in volts, as the mean of some readings."""
         return self.board.pitaya.sampler.read(signal, readings=readings)
 

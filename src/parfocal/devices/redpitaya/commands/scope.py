@@ -11,9 +11,10 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.devices.redpitaya.commands.derived import Modules, like
-from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S
+from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S, SignalName
 from parfocal.devices.redpitaya.scope import Scope
 from parfocal.devices.redpitaya.trace import Trace
+from parfocal.devices.redpitaya.trigger import TriggerSource
 from parfocal.ipc import URGENT, command, current_call
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ class ScopeCommands:
         return self._change({"decimation": decimation}, lambda: self._scope.set_decimation(decimation))
 
     @like(Scope.set_trigger, lane="scope", effect="changes", returns=dict[str, Any])
-    def scope_set_trigger(self, source: str, **levels: float | None) -> dict[str, Any]:
+    def scope_set_trigger(self, source: TriggerSource, **levels: float | None) -> dict[str, Any]:
         """Choose what the next traces wait for; returns what the board made of it."""
         asked = {"trigger_source": source, **levels}
         return self._change(asked, lambda: self._scope.set_trigger(source, **levels)._asdict())
 
     @like(Scope.acquire, lane="scope", effect="changes")
-    def scope_acquire(self, input2: str | None = None, trigger_delay_s: float = 0.0, **asked: Any) -> Trace:
+    def scope_acquire(
+        self, input2: SignalName | None = None, trigger_delay_s: float = 0.0, **asked: Any
+    ) -> Trace:
         """Arm, wait for the trigger, return a fresh trace. What is left out is as it was; cancel disarms."""
         call = current_call()
         given = {name: value for name, value in asked.items() if value is not None}
@@ -66,11 +69,11 @@ class ScopeCommands:
         self,
         count: int | None = None,
         *,
-        input: str = "in1",
-        input2: str | None = None,
+        input: SignalName = "in1",
+        input2: SignalName | None = None,
         decimation: int = 64,
         averaging: bool = True,
-        trigger_source: str = "immediately",
+        trigger_source: TriggerSource = "immediately",
         threshold_v: float = 0.0,
         hysteresis_v: float = 0.01,
         trigger_delay_s: float = 0.0,
@@ -112,7 +115,7 @@ class ScopeCommands:
 
         return self.board.change("scope", asked, alone)
 
-    def _take(self, settings: dict[str, Any], input2: str | None, delay_s: float, wait: Wait) -> Trace:
+    def _take(self, settings: dict[str, Any], input2: SignalName | None, delay_s: float, wait: Wait) -> Trace:
         """Take a trace, writing only the settings that the scope does not have yet."""
         has = self.board.scope_has
         news = {name: value for name, value in settings.items() if name not in has or has[name] != value}
@@ -127,7 +130,7 @@ class ScopeCommands:
         return trace
 
     def _stream_trace(
-        self, call: CallContext, settings: dict[str, Any], input2: str | None, delay_s: float
+        self, call: CallContext, settings: dict[str, Any], input2: SignalName | None, delay_s: float
     ) -> Trace | None:
         """Return the next trace; None if somebody else's turn came first."""
         turn = self.board.scope_lock

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.devices.redpitaya.asg import Asg
-from parfocal.devices.redpitaya.memory_map import SAMPLES
+from parfocal.devices.redpitaya.memory_map import SAMPLES, OutputPlace
 from parfocal.devices.redpitaya.waveforms import table
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Generator:
 
     def __init__(self, board: Board, output: int) -> None:
         self._asg = Asg(board, output - 1)
-        self._output = f"out{output}"
+        self._output: OutputPlace = "out1" if output == 1 else "out2"
         self.reset()
 
     def reset(self) -> None:
