@@ -32,66 +32,52 @@ class FairLock:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._held = False
         self._queue: deque[threading.Lock] = deque()
+        """A place for each thread: the first one's has the lock, that of each other is locked until then."""
 
     @property
     def waiting(self) -> int:
         """How many threads stand in the queue."""
-        return len(self._queue)
-
-    def acquire(self, check: Callable[[], object] | None = None) -> None:
-        """Wait for the lock.
-
-        Parameters
-        ----------
-        check : callable, optional
-            Called every 10 ms while waiting; what it raises ends the wait.
-        """
-        with self._guard:
-            if not self._held:
-                self._held = True
-                return
-            place = threading.Lock()
-            place.acquire()
-            self._queue.append(place)
-        try:
-            if check is None:
-                place.acquire()
-            else:
-                while not place.acquire(timeout=_LOOK_S):
-                    check()
-        except BaseException:
-            self._leave_queue(place)
-            raise
-
-    def release(self) -> None:
-        """Hand the lock to the thread that has waited longest."""
-        with self._guard:
-            if self._queue:
-                self._queue.popleft().release()
-            else:
-                self._held = False
+        return max(len(self._queue) - 1, 0)
 
     @contextmanager
     def taken(self, check: Callable[[], object]) -> Iterator[None]:
-        """Hold the lock inside the ``with`` block; `check` as in `acquire`."""
-        self.acquire(check)
+        """Hold the lock inside the ``with`` block.
+
+        Parameters
+        ----------
+        check : callable
+            Called every 10 ms while waiting; what it raises ends the wait.
+        """
+        self._acquire(check)
         try:
             yield
         finally:
-            self.release()
+            self._leave(self._queue[0])
 
     def __enter__(self) -> None:
-        self.acquire()
+        self._acquire(None)
 
     def __exit__(self, *_: object) -> None:
-        self.release()
+        self._leave(self._queue[0])
 
-    def _leave_queue(self, place: threading.Lock) -> None:
+    def _acquire(self, check: Callable[[], object] | None) -> None:
+        place = threading.Lock()
         with self._guard:
-            queued = place in self._queue
-            if queued:
-                self._queue.remove(place)
-        if not queued:
-            self.release()
+            if self._queue:
+                place.acquire()
+            self._queue.append(place)
+        try:
+            while not place.acquire(timeout=_LOOK_S if check else -1):
+                if check:
+                    check()
+        except BaseException:
+            self._leave(place)
+            raise
+
+    def _leave(self, place: threading.Lock) -> None:
+        with self._guard:
+            was_first = self._queue[0] is place
+            self._queue.remove(place)
+            if was_first and self._queue:
+                self._queue[0].release()
