@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,9 +10,12 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.devices.redpitaya import wire
 from parfocal.devices.redpitaya.simulated.faults import Fault, FaultPlan
-from parfocal.devices.redpitaya.simulated.tcp import TcpServer, receive
+from parfocal.devices.redpitaya.simulated.tcp import TcpServer
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
     from parfocal.devices.redpitaya.link import Link
 
 
@@ -53,29 +56,22 @@ class MonitorServer(TcpServer):
         """Answer one transaction after another, unless a fault is due."""
         if self.faults.take("c"):
             return
-        while head := receive(connection, wire.HEADER.size):
-            letter, words, address = wire.HEADER.unpack(head)
-            if words == 0:
-                continue
-            if letter not in (wire.READ, wire.WRITE):
-                return
-            body = receive(connection, 4 * words) if letter == wire.WRITE else b""
-            if body is None:
-                return
-            self.transactions += 1
-            fault = self.faults.take(letter.decode())
-            if not self._answer(connection, head, address, words, body, fault):
-                return
+        with connection.makefile("rb") as requests:
+            while len(head := requests.read(wire.HEADER.size)) == wire.HEADER.size:
+                letter, words, address = wire.HEADER.unpack(head)
+                if words == 0:
+                    continue
+                if letter not in (wire.READ, wire.WRITE):
+                    return
+                length = 4 * words if letter == wire.WRITE else 0
+                if len(body := requests.read(length)) < length:
+                    return
+                self.transactions += 1
+                fault = self.faults.take(letter.decode())
+                if not self._answer(connection, fault, partial(self._perform, head, address, words, body)):
+                    return
 
-    def _answer(
-        self,
-        connection: socket.socket,
-        head: bytes,
-        address: int,
-        words: int,
-        body: bytes,
-        fault: Fault | None,
-    ) -> bool:
+    def _answer(self, connection: socket.socket, fault: Fault | None, perform: Callable[[], bytes]) -> bool:
         """Do one transaction; return whether the connection lives on."""
         kind = fault.kind if fault else ""
         if kind == "refuse":
@@ -85,7 +81,7 @@ class MonitorServer(TcpServer):
             return False
         if kind == "lose":
             return True
-        reply = self._perform(head, address, words, body)
+        reply = perform()
         delay_s = self._latency_s + (fault.delay_s if fault and kind == "delay" else 0.0)
         if delay_s > 0 and SYSTEM_CLOCK.wait(self.ended, delay_s):
             return False

@@ -75,34 +75,33 @@ class TcpServer:
 
     def _accept(self) -> None:
         try:
-            self._accept_until_ended()
+            while not self.ended.is_set():
+                try:
+                    connection, _ = self._listener.accept()
+                except TimeoutError:
+                    continue
+                self._take_up(connection)
+                if self._single:
+                    break
+        except OSError:
+            pass  # `end` closed the listener
         finally:
             self.end()
 
-    def _accept_until_ended(self) -> None:
-        while not self.ended.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except TimeoutError:
-                continue
-            except OSError:
-                break
-            connection.settimeout(None)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._lock:
-                self._connections.add(connection)
-            self._threads = [thread for thread in self._threads if thread.is_alive()]
-            if self._at_once:
-                thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
-                self._threads.append(thread)
-                thread.start()
-            else:
-                self._talk(connection)
-            if self._single:
-                return
+    def _take_up(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._connections.add(connection)
+        if not self._at_once:
+            self._talk(connection)
+            return
+        thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
+        self._threads = [*(each for each in self._threads if each.is_alive()), thread]
+        thread.start()
 
     def _talk(self, connection: socket.socket) -> None:
         try:
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if not self.ended.is_set():
                 self.converse(connection)
         except OSError:
@@ -111,15 +110,3 @@ class TcpServer:
             with self._lock:
                 self._connections.discard(connection)
             connection.close()
-
-
-def receive(connection: socket.socket, count: int) -> bytes | None:
-    """Return exactly `count` bytes, or None if the other side ended first."""
-    got = bytearray(count)
-    view = memoryview(got)
-    while view:
-        now = connection.recv_into(view)
-        if now == 0:
-            return None
-        view = view[now:]
-    return bytes(got)

@@ -90,12 +90,10 @@ class ScpiServer(TcpServer):
 
     def converse(self, connection: socket.socket) -> None:
         """Answer line after line."""
-        pending = b""
-        while received := connection.recv(65536):
-            *lines, pending = (pending + received).split(b"\n")
+        with connection.makefile("rb") as lines:
             for line in lines:
                 text = line.decode("ascii", "replace").strip()
-                answer = self.answer(text) if text else None
+                answer = self.answer(text) if text and line.endswith(b"\n") else None
                 if answer is not None:
                     connection.sendall(answer + _END)
 
