@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.devices.redpitaya.registers import Choice, Flag, Register, volts
@@ -41,19 +41,10 @@ def running(signal: str) -> Flag:
     return Flag(name="running", offset=0xC, low_bit=SIGNALS[signal], shared=True, volatile=True)
 
 
-def frequency(name: str, offset: int, *, bits: int, volatile: bool = False) -> Register:
+def frequency(name: str, offset: int, *, bits: int, **others: Any) -> Register:
     """Return a register for the step of a phase accumulator with so many bits: 0 to 62.5 MHz."""
     scale = (1 << bits) / CLOCK_HZ
-    return Register(
-        name=name,
-        offset=offset,
-        bits=bits,
-        scale=scale,
-        unit="Hz",
-        low=0,
-        high=CLOCK_HZ / 2,
-        volatile=volatile,
-    )
+    return Register(name=name, offset=offset, bits=bits, scale=scale, unit="Hz", high=CLOCK_HZ / 2, **others)
 
 
 def slot_base(signal: str) -> int:

@@ -167,18 +167,8 @@ def commands(acquisition: Acquisition) -> Mapping[str, Callable[..., object]]:
         "ACQ:SOUR#:DATA:STArt:N?": lambda channel, at, n: acq.data(int(channel), int(at), int(n)),
     }
     for pattern, name in _FORMATS.items():
-        table[pattern] = _format_setter(acq, name)
-    for pattern, (field, convert) in _FIELDS.items():
-        table[pattern] = _setter(scope, field, convert)
+        table[pattern] = lambda value, *, name=name: acq.format.update({name: value.upper()})
+    for pattern, (field, read) in _FIELDS.items():
+        table[pattern] = lambda text, *, field=field, read=read: scope.set_all({field: read(text)})
         table[pattern + "?"] = partial(scope.get, field)
     return table
-
-
-def _setter(
-    scope: ModuleRegisters, field: Field[Any], convert: Callable[[str], Any]
-) -> Callable[[str], None]:
-    return lambda value: scope.set_all({field: convert(value)})
-
-
-def _format_setter(acquisition: Acquisition, name: str) -> Callable[[str], None]:
-    return lambda value: acquisition.format.update({name: value.upper()})

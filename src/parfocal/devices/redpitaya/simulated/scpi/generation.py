@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,9 @@ def commands(generators: Mapping[int, Generator]) -> Mapping[str, Callable[..., 
         for generator in generators.values():
             generator.reset()
 
+    def change(name: str, read: Callable[[str], Any], output: str, text: str) -> None:
+        generators[int(output)].change(name, read(text))
+
     table: dict[str, Callable[..., object]] = {
         "GEN:RST": reset,
         "OUTPUT#:STATE": lambda output, on: generators[int(output)].switch(on.upper() in ("ON", "1")),
@@ -120,17 +124,7 @@ def commands(generators: Mapping[int, Generator]) -> Mapping[str, Callable[..., 
         "SOUR#:TRAC:DATA:DATA": lambda output, *values: generators[int(output)].load(*values),
         "SOUR#:TRig:INT": lambda output: generators[int(output)].trigger(),
     }
-    for pattern, (name, kind, _) in _SETTINGS.items():
-        table[pattern] = _setter(generators, name, kind)
-        table[pattern + "?"] = _getter(generators, name)
+    for pattern, (name, read, _) in _SETTINGS.items():
+        table[pattern] = partial(change, name, read)
+        table[pattern + "?"] = lambda output, *, name=name: generators[int(output)].settings[name]
     return table
-
-
-def _setter(
-    generators: Mapping[int, Generator], name: str, kind: Callable[[str], Any]
-) -> Callable[[str, str], None]:
-    return lambda output, value: generators[int(output)].change(name, kind(value))
-
-
-def _getter(generators: Mapping[int, Generator], name: str) -> Callable[[str], object]:
-    return lambda output: generators[int(output)].settings[name]
