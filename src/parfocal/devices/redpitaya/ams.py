@@ -25,7 +25,7 @@ class SlowOutputs:
         self._board = board
 
     def set(self, dac: int, volts: float) -> float:
-        """Set dac 2 or 3, 0 to 1.8 V; return what the board made of it."""
+        """Set slow output 2 or 3, 0 to 1.8 V; returns what the board made of it."""
         if dac not in _WRITABLE:
             raise BadInputError(
                 f"dac = {dac!r}: 2 and 3 can be set; 0 and 1 follow in1's and in2's slots (pwm0, pwm1)"

@@ -1,4 +1,4 @@
-"""Arguments of a method that are declared once, as fields of a dataclass: type, default and meaning."""
+"""Arguments of methods: fields of a dataclass, declared once; and the function a measurement waits with."""
 
 from __future__ import annotations
 
@@ -7,10 +7,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from parfocal.core.clock import SYSTEM_CLOCK
+
 P = ParamSpec("P")
 M = TypeVar("M")
 S = TypeVar("S")
 R = TypeVar("R")
+
+Wait = Callable[[float], object]
+"""Waits for some seconds; raises, at once, when the measurement is no longer wanted: so it is cancelled."""
+
+uncancelled: Wait = SYSTEM_CLOCK.sleep
 
 
 def takes(settings: Callable[P, S]) -> Callable[[Callable[[M, S], R]], Callable[Concatenate[M, P], R]]:

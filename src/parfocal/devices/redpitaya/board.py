@@ -179,9 +179,10 @@ class ModuleRegisters:
         return self.board.set(field, self.base, value)
 
     def set_all(self, values: Mapping[Field[Any], Any]) -> None:
-        """Write some fields, in their order; see `check_all`."""
+        """Write some fields, in their order; what is None stays as it is. See `check_all`."""
         for field, value in values.items():
-            self.set(field, value)
+            if value is not None:
+                self.set(field, value)
 
 
 def settings_of(fields: Sequence[Field[Any]], asked: Any) -> dict[Field[Any], Any]:
@@ -190,6 +191,7 @@ def settings_of(fields: Sequence[Field[Any]], asked: Any) -> dict[Field[Any], An
 
 
 def check_all(values: Mapping[Field[Any], Any]) -> None:
-    """Raise `BadInputError` if any of the values cannot be written: before the first of them is."""
+    """Raise `BadInputError` if any value but None cannot be written: before the first of them is."""
     for field, value in values.items():
-        field.encode(value)
+        if value is not None:
+            field.encode(value)

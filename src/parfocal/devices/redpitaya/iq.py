@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceTimeoutError
-from parfocal.devices.redpitaya.arguments import takes
+from parfocal.devices.redpitaya.arguments import Wait, takes, uncancelled
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
@@ -27,7 +27,6 @@ from parfocal.devices.redpitaya.memory_map import (
     running,
     slot_base,
 )
-from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 
 if TYPE_CHECKING:

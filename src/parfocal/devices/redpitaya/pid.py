@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
-from parfocal.devices.redpitaya.arguments import takes
+from parfocal.devices.redpitaya.arguments import Wait, takes, uncancelled
 from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
@@ -23,7 +23,6 @@ from parfocal.devices.redpitaya.memory_map import (
     running,
     slot_base,
 )
-from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Field, Flag, Register, volts
 from parfocal.devices.redpitaya.sampler import Sampler
 
@@ -165,10 +164,9 @@ class Pid:
         if asked.differential and self.name == "pid2":
             raise BadInputError("differential = True: only pid0 and pid1 are a pair")
         wanted = self._setpoint_and_input(asked.setpoint_v, asked.input) | settings_of(_PLAIN, asked)
-        given = {field: value for field, value in wanted.items() if value is not None}
-        check_all(given)
+        check_all(wanted)
         self._check_limits(asked.min_v, asked.max_v)
-        self._registers.set_all(given)
+        self._registers.set_all(wanted)
         if asked.paused is not None:
             self._board.set(self._running, DSP, not asked.paused)
         return self.state()

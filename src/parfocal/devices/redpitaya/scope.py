@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
-from parfocal.devices.redpitaya.arguments import takes
-from parfocal.devices.redpitaya.board import ModuleRegisters
+from parfocal.devices.redpitaya.arguments import Wait, takes, uncancelled
+from parfocal.devices.redpitaya.board import ModuleRegisters, check_all
 from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, SignalName, slot_base
-from parfocal.devices.redpitaya.pacing import Wait, uncancelled
 from parfocal.devices.redpitaya.registers import Count, Flag
 from parfocal.devices.redpitaya.trace import Trace, in_order
 from parfocal.devices.redpitaya.trigger import (
@@ -139,9 +138,9 @@ class Scope:
         BadInputError
             If there is no such source, or a voltage is out of range. Nothing was written.
         """
-        levels = self._levels.prepare(source, threshold_v, hysteresis_v)
+        write_levels = self._levels.prepare(source, threshold_v, hysteresis_v)
         self._trigger_source = source
-        self._levels.write(levels, source)
+        write_levels()
         return self._levels.read(source)
 
     @takes(TraceSettings)
@@ -161,16 +160,17 @@ class Scope:
         check_source(source, asked.trigger_delay_s)
         self._check_decimation(asked.decimation)
         for name in asked.inputs:
-            if name is not None:
-                INPUT.encode(name)
-        levels = self._levels.prepare(source, asked.threshold_v, asked.hysteresis_v, asked.inputs)
+            check_all({INPUT: name})
+        write_levels = self._levels.prepare(source, asked.threshold_v, asked.hysteresis_v, asked.inputs)
         if not self._busy.acquire(blocking=False):
             raise DeviceError("the scope is taking another trace; wait for it or cancel it")
         try:
             every = self._registers.get(DECIMATION) if asked.decimation is None else asked.decimation
             after = samples_after(source, asked.trigger_delay_s, every)
-            self._set_up(asked)
-            self._levels.write(levels, source, asked.inputs)
+            for channel, name in zip(self._channels, asked.inputs, strict=True):
+                channel.set_all({INPUT: name})
+            self._registers.set_all({DECIMATION: asked.decimation, AVERAGING: asked.averaging})
+            write_levels()
             second = asked.input2 is not None
             return self._take(source, every, after, asked.timeout_s, asked.wait, second=second)
         finally:
@@ -202,15 +202,6 @@ class Scope:
             "averaging": self._registers.get(AVERAGING),
             **self._levels.read(self._trigger_source)._asdict(),
         }
-
-    def _set_up(self, asked: TraceSettings) -> None:
-        for channel, name in zip(self._channels, asked.inputs, strict=True):
-            if name is not None:
-                channel.set(INPUT, name)
-        if asked.decimation is not None:
-            self.set_decimation(asked.decimation)
-        if asked.averaging is not None:
-            self.set_averaging(asked.averaging)
 
     def _take(
         self, source: str, decimation: int, after: int, timeout_s: float | None, wait: Wait, *, second: bool

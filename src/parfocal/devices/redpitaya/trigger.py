@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from parfocal.core.errors import BadInputError
@@ -10,7 +11,7 @@ from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S
 from parfocal.devices.redpitaya.registers import Choice, Register, volts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from parfocal.devices.redpitaya.board import ModuleRegisters
     from parfocal.devices.redpitaya.trace import Calibration
@@ -61,8 +62,8 @@ class TriggerLevels:
         threshold_v: float | None,
         hysteresis_v: float | None,
         inputs: Sequence[str | None] = (None, None),
-    ) -> dict[Register, float]:
-        """Return what `write` shall write before a trace with this source and these inputs.
+    ) -> Callable[[], None]:
+        """Return a function that writes the levels for a trace with this source and these inputs.
 
         Parameters
         ----------
@@ -87,16 +88,7 @@ class TriggerLevels:
             wanted = {level: self._asked[level] for level in stale} | wanted
         for level, value in wanted.items():
             _in_volts(level, calibration).encode(value)
-        return wanted
-
-    def write(
-        self, wanted: dict[Register, float], source: str, inputs: Sequence[str | None] = (None, None)
-    ) -> None:
-        """Write what `prepare` returned."""
-        calibration = self._calibration(source, inputs)
-        for level, value in wanted.items():
-            self._asked[level], self._written_for[level] = value, calibration
-            self._registers.set(_in_volts(level, calibration), value)
+        return partial(self._write, wanted, calibration)
 
     def source_of_counts(self, source: str) -> str:
         """Return which trigger source sees `source` in counts: of an inverted input, the other edge."""
@@ -112,6 +104,11 @@ class TriggerLevels:
             for level in (THRESHOLD, HYSTERESIS)
         ]
         return Trigger(source, *found)
+
+    def _write(self, wanted: Mapping[Register, float], calibration: Calibration) -> None:
+        for level, value in wanted.items():
+            self._asked[level], self._written_for[level] = value, calibration
+            self._registers.set(_in_volts(level, calibration), value)
 
     def _calibration(self, source: str, inputs: Sequence[str | None] = (None, None)) -> Calibration:
         channel = int(source.startswith("ch2"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from parfocal.devices.redpitaya.ams import SlowOutputs
-from parfocal.devices.redpitaya.commands.derived import Modules, like
+from parfocal.devices.redpitaya.commands.derived import Modules
 from parfocal.devices.redpitaya.hk import Housekeeping, PinBank
 from parfocal.devices.redpitaya.memory_map import SignalName
 from parfocal.devices.redpitaya.shared import ModuleName, OutputName
@@ -37,25 +37,15 @@ class BoardCommands:
     identity = HK.calling(Housekeeping.identity, effect="reads")
     pin_read = HK.calling(Housekeeping.pin, effect="reads")
     slow_read = SLOW.calling(SlowOutputs.read, effect="reads")
+    led_set = HK.changing(Housekeeping.set_led, remembered=lambda led, on: {f"led{led}": on})
+    slow_set = SLOW.changing(SlowOutputs.set, remembered=lambda dac, volts: {f"dac{dac}_v": volts})
 
-    @command(lane="hk", effect="changes")
-    def led_set(self, led: int, on: bool) -> None:
-        """Switch LED 0 to 7."""
-        self.board.change("hk", {f"led{led}": on}, lambda: self.board.pitaya.hk.set_led(led, on))
-
-    @like(Housekeeping.setup_pin, lane="hk", effect="changes")
+    @HK.like(Housekeeping.setup_pin, effect="changes")
     def pin_setup(self, bank: PinBank, pin: int, direction: str, on: bool) -> bool:
         """Set a digital pin's level and direction; returns the level at the pin."""
         settings = {f"{bank}{pin}": [direction, on]}
         self.board.change("hk", settings, lambda: self.board.pitaya.hk.restore(**settings))
         return self.board.pitaya.hk.pin(bank, pin)
-
-    @command(lane="ams", effect="changes")
-    def slow_set(self, dac: int, volts: float) -> float:
-        """Set slow output 2 or 3, 0 to 1.8 V; returns what the board made of it."""
-        return self.board.change(
-            "slow", {f"dac{dac}_v": volts}, lambda: self.board.pitaya.slow.set(dac, volts)
-        )
 
     @command(lane="{module}-lease", effect="changes")
     def output_lease(self, module: OutputName) -> None:

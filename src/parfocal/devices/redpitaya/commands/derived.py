@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar, get_args
 
 from parfocal.ipc import Effect, command
@@ -60,7 +61,11 @@ class Modules:
         return inspect.Parameter(self.argument, kind, default=self.default, annotation=self.names)
 
     def changing(
-        self, method: Callable[..., Any], *, replace: bool = False, passing: Collection[str] = ()
+        self,
+        method: Callable[..., Any],
+        *,
+        replace: bool = False,
+        remembered: Callable[..., dict[str, Any]] = dict,
     ) -> Any:
         """Return a command that changes settings of a module, remembers them, and publishes them.
 
@@ -70,14 +75,13 @@ class Modules:
             Of the module; returns what the board made of it.
         replace : bool
             What was set before is over.
-        passing : collection of str
-            Arguments that are done once, and not remembered.
+        remembered : callable
+            Returns, given the arguments, which settings they are; by default those of their names.
         """
 
         def change(host: Any, name: str, arguments: dict[str, Any]) -> Any:
-            lasting = {key: value for key, value in arguments.items() if key not in passing}
-            module = host.board.modules[name]
-            return host.board.change(name, lasting, lambda: method(module, **arguments), replace=replace)
+            act = partial(method, host.board.modules[name], **arguments)
+            return host.board.change(name, remembered(**arguments), act, replace=replace)
 
         return self._command(method, change, "changes")
 
@@ -100,8 +104,30 @@ class Modules:
     def like(
         self, method: Callable[..., Any], *, effect: Effect, lane: str = "", returns: Any = None
     ) -> Callable[[F], F]:
-        """Make a function a command that takes a module's name and the arguments of `method`."""
-        return like(method, lane=lane or self.lane, effect=effect, returns=returns, first=self.parameter)
+        """Make a function a command that takes a module's name and the arguments of `method`.
+
+        Parameters
+        ----------
+        method : callable
+            Gives the arguments, what is returned, and the description; a docstring of the function's own
+            stands above that of the arguments.
+        effect, lane : str
+            As `parfocal.ipc.command` takes them; by default the modules' lane.
+        returns : type, optional
+            What is returned, if it is not what `method` returns.
+        """
+
+        def mark(function: F) -> F:
+            signature = _signature(method, self.parameter)
+            if returns is not None:
+                signature = signature.replace(return_annotation=returns)
+            function.__doc__ = _description(function.__doc__, method)
+            function.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
+            function.__annotations__["return"] = signature.return_annotation
+            function.__signature__ = signature  # type: ignore[attr-defined]
+            return command(lane=lane or self.lane, effect=effect)(function)
+
+        return mark
 
     def _command(
         self, method: Callable[..., Any], act: Callable[[Any, str, dict[str, Any]], Any], effect: Effect
@@ -110,42 +136,6 @@ class Modules:
             return act(host, arguments.pop(self.argument, self.default), arguments)
 
         return _NamedLater(run, self.like(method, effect=effect))
-
-
-def like(
-    method: Callable[..., Any],
-    *,
-    lane: str,
-    effect: Effect,
-    returns: Any = None,
-    first: inspect.Parameter | None = None,
-) -> Callable[[F], F]:
-    """Make a function a command that takes the arguments of `method`.
-
-    Parameters
-    ----------
-    method : callable
-        Gives the arguments, what is returned, and the description; a docstring of the function's own stands
-        above that of the arguments.
-    lane, effect : str
-        As `parfocal.ipc.command` takes them.
-    returns : type, optional
-        What is returned, if it is not what `method` returns.
-    first : Parameter, optional
-        Taken as well: after those without a default, before all others.
-    """
-
-    def mark(function: F) -> F:
-        signature = _signature(method, first)
-        if returns is not None:
-            signature = signature.replace(return_annotation=returns)
-        function.__doc__ = _description(function.__doc__, method)
-        function.__annotations__ = {name: each.annotation for name, each in signature.parameters.items()}
-        function.__annotations__["return"] = signature.return_annotation
-        function.__signature__ = signature  # type: ignore[attr-defined]
-        return command(lane=lane, effect=effect)(function)
-
-    return mark
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,11 @@ IQS = Modules(IqName, "{iq}", "iq")
 _REPORT_EVERY_S = 0.1
 
 
+def _lasting(d: float | None, integrator_v: float | None, **settings: Any) -> dict[str, Any]:  # noqa: ARG001
+    """Return what lasts of a controller's settings: what is put into its integrator does not."""
+    return settings
+
+
 class ModuleCommands:
     """Each module has a lane of its own; to wait for a controller is not in the way of changing it."""
 
@@ -34,7 +39,7 @@ class ModuleCommands:
     asg_get = ASGS.calling(Asg.state, effect="reads")
     asg_off = ASGS.silencing(Asg.off)
 
-    pid_configure = PIDS.changing(Pid.configure, passing=("d", "integrator_v"))
+    pid_configure = PIDS.changing(Pid.configure, remembered=_lasting)
     pid_set_setpoint = PIDS.changing(Pid.set_setpoint)
     pid_get_setpoint = PIDS.calling(Pid.setpoint, effect="reads")
     pid_get = PIDS.calling(Pid.state, effect="reads")

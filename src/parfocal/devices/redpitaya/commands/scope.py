@@ -10,7 +10,7 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError, StreamTimeoutError
 from parfocal.core.frames import FrameHeader, FrameSpec
-from parfocal.devices.redpitaya.commands.derived import Modules, like
+from parfocal.devices.redpitaya.commands.derived import Modules
 from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S, SignalName
 from parfocal.devices.redpitaya.scope import Scope
 from parfocal.devices.redpitaya.trace import Trace
@@ -18,11 +18,12 @@ from parfocal.devices.redpitaya.trigger import TriggerSource
 from parfocal.ipc import URGENT, command, current_call
 
 if TYPE_CHECKING:
-    from parfocal.devices.redpitaya.pacing import Wait
+    from parfocal.devices.redpitaya.arguments import Wait
     from parfocal.devices.redpitaya.shared import SharedBoard
     from parfocal.ipc import CallContext
     from parfocal.streams import StreamWriter
 
+SCOPE = Modules(Literal["scope"], "scope")
 STREAM_SPEC = FrameSpec(shape=(2, SAMPLES), dtype="float32", axes="cx")
 """A frame of the stream: both channels in volts; nan in the second if it was not asked for."""
 
@@ -37,20 +38,20 @@ class ScopeCommands:
     board: SharedBoard
     traces: StreamWriter
 
-    scope_get = Modules(Literal["scope"], "scope").calling(Scope.state, effect="reads")
+    scope_get = SCOPE.calling(Scope.state, effect="reads")
 
     @command(lane="scope", effect="changes")
     def scope_set_decimation(self, decimation: int) -> int:
         """Take a sample every `decimation` ticks of 8 ns: a power of two, 1 to 65536."""
         return self._change({"decimation": decimation}, lambda: self._scope.set_decimation(decimation))
 
-    @like(Scope.set_trigger, lane="scope", effect="changes", returns=dict[str, Any])
+    @SCOPE.like(Scope.set_trigger, effect="changes", returns=dict[str, Any])
     def scope_set_trigger(self, source: TriggerSource, **levels: float | None) -> dict[str, Any]:
         """Choose what the next traces wait for; returns what the board made of it."""
         asked = {"trigger_source": source, **levels}
         return self._change(asked, lambda: self._scope.set_trigger(source, **levels)._asdict())
 
-    @like(Scope.acquire, lane="scope", effect="changes")
+    @SCOPE.like(Scope.acquire, effect="changes")
     def scope_acquire(
         self, input2: SignalName | None = None, trigger_delay_s: float = 0.0, **asked: Any
     ) -> Trace:

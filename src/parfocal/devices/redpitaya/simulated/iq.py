@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.devices.redpitaya.simulated import dsp
-from parfocal.devices.redpitaya.simulated.demodulation import demodulate
-from parfocal.devices.redpitaya.simulated.sources import Level, Tone
+from parfocal.devices.redpitaya.simulated.sources import Level, Tone, angles
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, signed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.simulated.signals import Signals
@@ -29,6 +30,8 @@ _COUNTS_OF_SUM = 2**22 / FULL_SCALE * 2
 """What a tick adds to a sum for one count of the mean of signal x sine."""
 _SHORT_WINDOW, _LONG_WINDOW = 1 << 10, 1 << 20
 _POINTS = 32
+_MOST_SAMPLES = 65536
+_MOST_CYCLES = 4096
 _WRITABLE = {
     _FLAGS: 0x3F,
     _PHASE: 0xFFFFFFFF,
@@ -147,3 +150,38 @@ class SimulatedIq(dsp.DspSlot):
 
     def _gain(self, offset: int) -> int:
         return signed(self.words.get(offset, 0), _GAIN_BITS)
+
+
+def demodulate(
+    signal: Callable[[NDArray[np.int64]], NDArray[np.float64]], begin: int, end: int, step: int, phase: int
+) -> complex:
+    """Return the mean of signal x (sin + i cos) over the ticks `begin` to `end`.
+
+    Whole cycles are taken where there is one, at most 4096 of them and those last, in at most 65536
+    samples: of a sine A sin(wt + p) comes A/2 e^(ip), with an error below 1e-4 A.
+
+    Parameters
+    ----------
+    signal : callable
+        The signal at given ticks.
+    step, phase : int
+        Of the reference's accumulator, in cycles / 2**32.
+
+    Examples
+    --------
+    >>> step = 2**32 // 1000
+    >>> sine = lambda ticks: 100 * np.sin(2 * np.pi * ticks * step / 2**32 + 0.5)
+    >>> mean = demodulate(sine, 0, 10_000, step, 0)
+    >>> round(2 * abs(mean), 2), round(float(np.angle(mean)), 3)
+    (100.0, 0.5)
+    """
+    length = max(1, end - begin)
+    cycles_per_tick = step / 2**32
+    cycles = min(int(length * cycles_per_tick), _MOST_CYCLES)
+    if cycles:
+        length = round(cycles / cycles_per_tick)
+    stride = -(-length // _MOST_SAMPLES)
+    ticks = np.arange(end - length, end, stride, dtype=np.int64)
+    reference = angles(ticks, step, phase)
+    values = signal(ticks)
+    return complex(np.mean(values * np.sin(reference)), np.mean(values * np.cos(reference)))
