@@ -248,10 +248,7 @@ class Iq:
         DeviceTimeoutError
             If the board is still averaging 1 s after it should have ended.
         """
-        AVERAGING.encode(averaging_s)
-        SETTLING.encode(settling_s)
-        if frequency_hz is not None:
-            FREQUENCY.encode(frequency_hz)
+        check_all({AVERAGING: averaging_s, SETTLING: settling_s, FREQUENCY: frequency_hz})
         frequency_hz = self._registers.get(FREQUENCY) if frequency_hz is None else frequency_hz
         averages = _whole_cycles(averaging_s, frequency_hz)
         gain = self._registers.calibration().gain

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 AsgName = Literal["asg0", "asg1"]
 PidName = Literal["pid0", "pid1", "pid2"]
 IqName = Literal["iq0", "iq1", "iq2"]
-OutputName = Literal["asg0", "asg1", "pid0", "pid1", "pid2", "iq0", "iq1", "iq2", "slow", "hk"]
+OutputName = Literal[AsgName, PidName, IqName, "slow", "hk"]
 ModuleName = Literal[OutputName, "scope"]
 
 T = TypeVar("T")

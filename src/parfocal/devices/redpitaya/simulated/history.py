@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.devices.redpitaya.simulated.sources import Smoothing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
@@ -86,14 +86,18 @@ class History:
         new = Epoch(start=max(tick, old.start), sources=sources, routes=routes)
         self._epochs.append(replace(new, leftover=self._leftover(old, new)))
 
-    def parts(self, ticks: NDArray[np.int64]) -> Iterator[tuple[Epoch, slice]]:
-        """Split ascending `ticks` by epoch."""
+    def over(
+        self, ticks: NDArray[np.int64], signal: Callable[[Epoch, NDArray[np.int64]], NDArray[np.float64]]
+    ) -> NDArray[np.float64]:
+        """Return a signal at ascending `ticks`, put together from what it is in each epoch."""
+        out = np.zeros(len(ticks))
         starts = [epoch.start for epoch in self._epochs]
         starts[0] = min(starts[0], int(ticks[0])) if len(ticks) else starts[0]
         borders = [*np.searchsorted(ticks, starts), len(ticks)]
         for epoch, begin, end in zip(self._epochs, borders[:-1], borders[1:], strict=True):
             if end > begin:
-                yield epoch, slice(begin, end)
+                out[begin:end] = signal(epoch, ticks[begin:end])
+        return out
 
     def _leftover(self, old: Epoch, new: Epoch) -> tuple[float, ...]:
         at = np.array([new.start])

@@ -53,13 +53,14 @@ _CONSTANTS = dict(zip(range(0x200, 0x21C, 4), (11, 17, 32, 18, 14, 24, 8), stric
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
-    """One averaging: its ticks, and the frequency it was started with."""
+    """One averaging: its ticks, the frequency it was started with, and its sums once they were asked for."""
 
     begin: int
     end: int
     step: int
+    total: complex | None = None
 
 
 class SimulatedIq(dsp.DspSlot):
@@ -73,7 +74,6 @@ class SimulatedIq(dsp.DspSlot):
     def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
         super().__init__(slot, signals, sync, chosen=10, writable=_WRITABLE, reset=_CONSTANTS)
         self._run: _Run | None = None
-        self._sums: tuple[_Run, complex] | None = None
         sync.concerned.append(self._renew)
 
     def read_word(self, offset: int, tick: int) -> int:
@@ -124,10 +124,10 @@ class SimulatedIq(dsp.DspSlot):
         self.signals.change(tick, self.slot, source=source)
 
     def _averaged(self, run: _Run) -> complex:
-        if self._sums is None or self._sums[0] is not run:
+        if run.total is None:
             mean = self._demodulated(run.begin, run.end, run.step) * _COUNTS_OF_SUM
-            self._sums = (run, mean * (run.end - run.begin))
-        return self._sums[1]
+            run.total = mean * (run.end - run.begin)
+        return run.total
 
     def _demodulated(self, begin: int, end: int, step: int) -> complex:
         mean = demodulate(

@@ -24,7 +24,9 @@ KEPT = 1 << 19
 _CHUNK = 16384
 _FINE_CHUNK = 512
 _DERIVED_SLOTS = (5, 6, 7, 14)
-_OUTPUT, _DRIVE, _INPUT = 0, 3, 5
+OUTPUT, DRIVE, INPUT = 0, 3, 5
+"""Rows of the past: from these on the output of each PID, the sum of those that go to each output, and what
+they bring about at each input."""
 
 
 PID = np.dtype(
@@ -100,29 +102,18 @@ class ControlLoop:
         if not self.is_acting:
             self._run(np.zeros((len(self.pids), 0)))
 
-    def output(self, pid: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the output of a PID, in counts."""
-        return self._row(_OUTPUT + pid, ticks)
-
-    def drive(self, output: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the sum of the PIDs that go to an output, in counts."""
-        return self._row(_DRIVE + output, ticks)
-
-    def input(self, index: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return what the PIDs bring about at an input, in counts."""
-        return self._row(_INPUT + index, ticks)
-
-    @property
-    def _acting(self) -> NDArray[np.bool_]:
-        """Which of the PIDs have a gain."""
-        return np.asarray((self.pids["proportional"] != 0) | (self.pids["integral"] != 0))
-
-    def _row(self, row: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+    def past(self, row: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return what was at `ticks`, in counts: row `OUTPUT`, `DRIVE` or `INPUT`, plus a number."""
         if not self._used:
             return np.zeros(len(ticks))
         steps = np.clip(ticks // STEP_TICKS, self._oldest, max(self._step - 1, self._oldest))
         found: NDArray[np.float64] = self._past[row, steps % KEPT].astype(float)
         return found
+
+    @property
+    def _acting(self) -> NDArray[np.bool_]:
+        """Which of the PIDs have a gain."""
+        return np.asarray((self.pids["proportional"] != 0) | (self.pids["integral"] != 0))
 
     def _jump(self, goal: int) -> None:
         """Go on to step `goal` with everything staying as it is."""

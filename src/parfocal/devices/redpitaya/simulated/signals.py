@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from parfocal.devices.redpitaya.simulated.history import History
-from parfocal.devices.redpitaya.simulated.loop import STEP_TICKS, ControlLoop
-from parfocal.devices.redpitaya.simulated.sources import Smoothing
+from parfocal.devices.redpitaya.simulated.loop import DRIVE, INPUT, OUTPUT, STEP_TICKS, ControlLoop
+from parfocal.devices.redpitaya.simulated.sources import Level, Smoothing
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
 if TYPE_CHECKING:
@@ -83,43 +83,34 @@ class Signals:
 
     def _exact(self, slot: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
         if slot in PID_SLOTS:
-            return self.loop.output(slot, ticks)
+            return self.loop.past(OUTPUT + slot, ticks)
         signal = self._without_pids(slot, ticks, average)
         if slot in IN_SLOTS:
-            return signal + self.loop.input(slot - IN_SLOTS[0], ticks)
+            return signal + self.loop.past(INPUT + slot - IN_SLOTS[0], ticks)
         if slot in OUT_SLOTS:
-            return signal + self.loop.drive(slot - OUT_SLOTS[0], ticks)
+            return signal + self.loop.past(DRIVE + slot - OUT_SLOTS[0], ticks)
         return signal
 
     def _without_pids(self, slot: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
         """Return the signal of a slot apart from what the PIDs make of it."""
         if slot in IN_SLOTS:
             return self._input(slot - IN_SLOTS[0], ticks, average)
-        if slot in OUT_SLOTS:
-            return self._output(slot - OUT_SLOTS[0], ticks, average)
         if slot in self.derived:
             return self.derived[slot](ticks)
-        return self._source(slot, ticks, average)
-
-    def _source(self, slot: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
-        out = np.zeros(len(ticks))
-        for epoch, part in self._history.parts(ticks):
-            if slot in epoch.sources:
-                out[part] = epoch.sources[slot].values(ticks[part], Smoothing(average=average))
-        return out
-
-    def _output(self, index: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
-        out = np.zeros(len(ticks))
-        for epoch, part in self._history.parts(ticks):
-            out[part] = epoch.output(index, ticks[part], Smoothing(average=average))
-        return out
+        smoothing = Smoothing(average=average)
+        if slot in OUT_SLOTS:
+            index = slot - OUT_SLOTS[0]
+            return self._history.over(ticks, lambda epoch, at: epoch.output(index, at, smoothing))
+        silence = Level(0.0)
+        return self._history.over(
+            ticks, lambda epoch, at: epoch.sources.get(slot, silence).values(at, smoothing)
+        )
 
     def _input(self, index: int, ticks: NDArray[np.int64], average: int) -> NDArray[np.float64]:
         plant = self.plants[index]
-        out = plant.added(ticks)
         left = ticks - plant.delay_ticks
-        for epoch, part in self._history.parts(left):
-            out[part] += epoch.through(index, plant, left[part], average)
+        out = plant.added(ticks)
+        out += self._history.over(left, lambda epoch, at: epoch.through(index, plant, at, average))
         if plant.noise_v:
             out += self.rng.normal(0.0, plant.noise_v * FULL_SCALE / np.sqrt(average), len(ticks))
         return out
