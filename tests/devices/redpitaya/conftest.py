@@ -89,11 +89,11 @@ def build(clock):
 
 @pytest.fixture
 def share() -> Iterator[Callable[..., parfocal.rig.rig.Rig]]:
-    """Start a rig for a board at a port."""
+    """Start a rig for a board at a port: one that may be slow to answer, as other tests run beside it."""
     opened: list[Any] = []
 
     def share(port: int, name: str = "redpitaya", **settings: Any) -> Any:
-        changes = {"board.address": f"tcp://127.0.0.1:{port}"}
+        changes: dict[str, Any] = {"board.address": f"tcp://127.0.0.1:{port}", "board.timeout_s": 10.0}
         changes |= {f"board.{key}": value for key, value in settings.items()}
         rig = parfocal.open_rig("redpitaya", name=name, changes=changes)
         opened.append(rig)
