@@ -89,7 +89,7 @@ def test_a_host_that_fails_in_the_middle_of_restoring_leaves_nothing_on(device, 
 
 def test_what_is_under_way_at_the_end_switches_nothing_on_afterwards(device, tmp_path, monkeypatch):
     host, context = (
-        RedPitayaHost(RedPitayaConfig(address=f"tcp://127.0.0.1:{device.port}")),
+        RedPitayaHost(RedPitayaConfig(address=f"tcp://127.0.0.1:{device.port}", timeout_s=WAIT_S)),
         at_work(tmp_path),
     )
     host.open(context)
@@ -122,7 +122,7 @@ def test_what_is_under_way_at_the_end_switches_nothing_on_afterwards(device, tmp
 
 def test_a_board_that_was_made_safe_in_between_can_be_used_again(device, tmp_path):
     """As when a service on which its outputs depend is lost, or the one who leased them all."""
-    host = RedPitayaHost(RedPitayaConfig(address=f"tcp://127.0.0.1:{device.port}"))
+    host = RedPitayaHost(RedPitayaConfig(address=f"tcp://127.0.0.1:{device.port}", timeout_s=WAIT_S))
     host.open(at_work(tmp_path))
     try:
         for module in ("asg0", "asg1"):
@@ -190,7 +190,7 @@ def test_a_glitch_where_the_scope_is_stopped_keeps_nothing_on(device, tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="kills with SIGKILL")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_outputs_go_off_with_the_service_on_which_they_depend_and_can_be_used_again(device, number):
-    address = {"address": f"tcp://127.0.0.1:{device.port}"}
+    address = {"address": f"tcp://127.0.0.1:{device.port}", "timeout_s": WAIT_S}
     services = {
         "pilot": {"kind": "stage", "settings": {"device": "simulated-stage"}},
         "board": {"kind": "redpitaya", "settings": address, "safe_when_lost": ["pilot"]},
