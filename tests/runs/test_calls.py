@@ -120,6 +120,24 @@ def test_a_light_made_safe_for_somebody_elses_end_is_an_instrument_that_began_an
         calls.ask("magnet", "light", asked_by)
 
 
+@pytest.mark.parametrize("is_queued", [False, True])
+def test_a_service_that_closes_in_order_has_ended_as_one_that_is_killed(tmp_path, calls, is_queued):
+    """As one that stood still and goes on once more: the call that runs in it, and one that waits there."""
+    magnet = Magnet()
+    with Server(CommandTable.of(magnet), tmp_path, "magnet") as server:
+        calls.client("magnet").ping(PATIENCE_S)
+        began = calls.begin("magnet", "ramp", 10.0, limit_s=PATIENCE_S)
+        assert magnet.began.wait(PATIENCE_S)
+        asked = calls.begin("magnet", "ramp", 20.0, limit_s=PATIENCE_S) if is_queued else began
+        calls.client("magnet").ping(PATIENCE_S)
+        server.close()
+    calls._restart_s = PATIENCE_S
+    again = Server(CommandTable.of(Magnet()), tmp_path, "magnet")
+    with again, pytest.raises(InstrumentRestartedError, match="the service is closing") as caught:
+        calls.result(asked)
+    assert caught.value.source == "magnet"
+
+
 @pytest.mark.parametrize("ends", [0, 1, 2, 3])
 def test_what_may_be_done_twice_is_done_again_where_an_instrument_ends_a_few_times(ends):
     done = []

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import Clock, poll_until
 from parfocal.core.errors import (
+    CancelledError,
     CommandError,
     CommandFailedError,
     FrameLostError,
     MadeSafeError,
+    ParfocalError,
     ServiceUnavailableError,
 )
+from parfocal.ipc.dispatcher import CLOSING
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
 from parfocal.runs.machine.machine import TRIES
 
@@ -176,10 +179,10 @@ class InstrumentCalls:
         except CommandError as error:
             if self.aborted.is_set():
                 raise AbortedError(str(error)) from error
-            root = error.root if isinstance(error, CommandFailedError) else None
+            root = error.root if isinstance(error, CommandFailedError) else error
             if isinstance(root, FrameLostError):
                 raise root from error
-            if isinstance(root, ServiceUnavailableError | MadeSafeError):
+            if _tells_of_an_end(root):
                 raise self._lost(call.service, error) from error
             raise
         finally:
@@ -267,6 +270,12 @@ class InstrumentCalls:
         if self.aborted.is_set():
             return AbortedError(str(error))
         return InstrumentRestartedError(str(error), source=service) if back else error
+
+
+def _tells_of_an_end(error: ParfocalError) -> bool:
+    """Whether a call has failed for the end of a service: its own, or one for which it was made safe."""
+    is_closing = isinstance(error, CancelledError) and str(error).endswith(CLOSING)
+    return is_closing or isinstance(error, ServiceUnavailableError | MadeSafeError)
 
 
 def done_again(act: Callable[[], T], tries: int = TRIES) -> T:
