@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ServiceDiedError, ServiceUnavailableError
+from parfocal.core.errors import CommandError, ServiceDiedError, ServiceUnavailableError
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.recording_calls import TOLD_BY_RECORDER, RecordingCalls
 from parfocal.runs.machine.counts import EventCounts
@@ -49,6 +49,16 @@ def test_what_the_recorder_tells_of_the_next_run_is_not_of_this_one() -> None:
     record = RecordingCalls(client, "camera", SYSTEM_CLOCK)
     record.folder = "/runs/a"
     assert [record.storage().stored, record.storage().stored] == [7, 7]
+
+
+def test_a_run_that_its_recorder_records_no_more_is_not_waited_for() -> None:
+    answers = [told("/runs/a", 7), told("", 0)]
+    client = SimpleNamespace(call=lambda *_, **__: answers.pop(0), service="recorder")
+    record = RecordingCalls(client, "camera", SYSTEM_CLOCK)
+    record.folder = "/runs/a"
+    assert record.storage().stored == 7
+    with pytest.raises(CommandError, match="does not record the run any more"):
+        record.storage()
 
 
 def test_what_went_wrong_in_a_run_is_in_its_record_but_for_what_that_has_already() -> None:

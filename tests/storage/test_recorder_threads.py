@@ -14,6 +14,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.core.frames import RowSpec
 from parfocal.core.run_status import RunCommand
+from parfocal.processes import HANGS
 from parfocal.storage import read_manifest, recorder
 from parfocal.storage.collecting import Collected
 from parfocal.storage.recorder import Recorder
@@ -42,6 +43,18 @@ def made(streams: Path, tmp_path: Path) -> Iterator[Recorder]:
     ):
         rig.add("recorder", Recorder, settings)
         yield rig.services["recorder"]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(("why", "outcome"), [(HANGS, "recording"), ("the rig asked", "finished early")])
+def test_a_recorder_that_stood_still_leaves_its_run_to_its_next_process(
+    made: Recorder, monkeypatch: pytest.MonkeyPatch, why: str, outcome: str
+) -> None:
+    folder = Path(made.start("first"))
+    context = SimpleNamespace(**(vars(made._context) | {"stop_reason": lambda: why}))
+    with monkeypatch.context() as patch:
+        patch.setattr(made, "_context", context)
+        made.close()
+    assert read_manifest(folder).outcome == outcome
 
 
 def test_a_disk_error_of_a_run_that_has_ended_meanwhile_does_not_end_the_next_one(

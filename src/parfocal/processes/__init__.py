@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from parfocal.processes import directory
-from parfocal.processes.service import LOOP, RIG_GONE, FixedSettings, Service, ServiceContext
+from parfocal.processes.service import HANGS, LOOP, RIG_GONE, FixedSettings, Service, ServiceContext
 from parfocal.processes.spec import RestartPolicy, ServiceSpec
 
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LOOP",
+    "HANGS",
     "RIG_GONE",
     "FixedSettings",
     "RestartPolicy",

@@ -30,7 +30,7 @@ from parfocal.processes.child_pipe import Reporter
 from parfocal.processes.host import Host
 from parfocal.processes.identity import give_title
 from parfocal.processes.logs import log_to
-from parfocal.processes.service import RIG_GONE
+from parfocal.processes.service import HANGS, RIG_GONE
 from parfocal.processes.system import dump_signal, lines_until_orphaned
 
 ORPHAN_ENDS_WITHIN_S = 0.9
@@ -95,7 +95,7 @@ def _listen(lines: Iterator[bytes], host: Host) -> None:
 def _abandon(host: Host, code: int, within_s: float) -> None:
     """End this process within that time, safe first, whatever the main thread does."""
     end_ns = SYSTEM_CLOCK.monotonic_ns() + int(within_s * 1e9)
-    host.end(RIG_GONE if code == 0 else "its loop hangs")
+    host.end(RIG_GONE if code == 0 else HANGS)
     if not host.is_safe.wait(within_s / 3):  # the main thread can't: make safe beside it
         make_safe_beside(host, within_s / 3)
     left_s = (end_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9 - LAST_SAFE_WITHIN_S

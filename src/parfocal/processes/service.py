@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 LOOP = "loop"
 """The lane of commands that run in the service's main thread, between two steps."""
 RIG_GONE = "the rig is gone"
+HANGS = "its loop hangs"
 """The `stop_reason` of a service whose rig's process was killed or has crashed: nobody asked for an end."""
 
 

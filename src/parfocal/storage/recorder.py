@@ -16,7 +16,7 @@ from parfocal.core.files import replace_file
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.run_status import RunCommand
 from parfocal.ipc import command, current_call
-from parfocal.processes import RIG_GONE, Service, ServiceContext, directory
+from parfocal.processes import HANGS, RIG_GONE, Service, ServiceContext, directory
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.folder import check_place
@@ -147,9 +147,12 @@ class Recorder(Service):
         """Close a run that is still recorded.
 
         One without a plan was finished early. One with a plan has failed, as nobody has ended it before; so
-        has any whose rig was killed.
+        has any whose rig was killed. A recorder that stood still, and goes on for as long as it takes to end,
+        leaves it to its next process, as one that is killed does.
         """
         recording = self._current()
+        if self._context.stop_reason() == HANGS:
+            return
         if recording is not None:
             if self._last_collection is not None:
                 self._last_collection.join()

@@ -137,7 +137,7 @@ class RecordingCalls:
         Raises
         ------
         CommandError
-            If the recorder has ended the run by itself; says why.
+            If the recorder has ended the run by itself; says why, unless it was started again since.
         """
         if not self.folder:
             return self._known
@@ -145,6 +145,11 @@ class RecordingCalls:
             status = self._client.call("status", timeout_s=_ANSWER_S)
         except (ServiceUnavailableError, DeadlineError):
             return self._known
+        if not status["run"]:  # its next process takes a run up before it answers
+            raise CommandError(
+                "the recorder was started again, and does not record the run any more: its record tells why",
+                service=self._client.service,
+            )
         if status["run"] != self.folder:  # of a run that began after the end of this one
             return self._known
         queues = {
