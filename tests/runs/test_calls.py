@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import BadInputError, CommandError, CommandFailedError, MadeSafeError
+from parfocal.core.errors import (
+    BadInputError,
+    CancelledError,
+    CommandError,
+    CommandFailedError,
+    MadeSafeError,
+)
 from parfocal.ipc import Client, CommandTable, Server, command, current_call
 from parfocal.runs.instruments.calling import InstrumentCalls, done_again
 from parfocal.runs.instruments.instruments import AcquiredFrames, InstrumentRestartedError
@@ -48,6 +54,9 @@ class Magnet:
         try:
             while not self.go_on.is_set():
                 call.wait(0.005)
+        except CancelledError as error:  # as a stage does, which tells where it stopped
+            error.args = (f"{error}; the magnet is at rest",)
+            raise
         finally:
             self.comes_to_rest.wait(PATIENCE_S)
             self.at_rest.set()

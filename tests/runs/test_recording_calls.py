@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CommandError, ServiceDiedError, ServiceUnavailableError
+from parfocal.core.errors import CancelledError, CommandError, ServiceDiedError, ServiceUnavailableError
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.recording_calls import TOLD_BY_RECORDER, RecordingCalls
 from parfocal.runs.machine.counts import EventCounts
@@ -92,8 +92,10 @@ class Mortal:
             taken_up = self._has_begun and "start" in self.asked
             return told("/runs/a", 0) if taken_up else {"run": "", "outcome": "", "streams": {}}
         self.asked.append(command)
-        if len(self.asked) <= self._ends:
+        if len(self.asked) == 1 and self._ends:
             raise ServiceDiedError(f"recorder ended before it answered {command}", service="recorder")
+        if len(self.asked) <= self._ends:
+            raise CancelledError(f"recorder.{command} was cancelled while queued: the service is closing")
         return "/runs/a"
 
     def ping(self, timeout_s: float) -> float:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.storage.collecting import Collected
 from parfocal.storage.incidents import ServiceWatch
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
@@ -82,3 +83,22 @@ def test_the_end_waits_for_a_service_that_is_on_its_way_back_unless_the_rig_ends
     assert manifest.outcome == outcome
     assert words in manifest.reason
     assert ends == (clock.monotonic_ns() == began_ns), "nobody comes back to a rig that ends"
+
+
+def test_the_end_waits_for_a_service_that_is_found_to_stand_still_while_it_is_asked(
+    streams: Path, tmp_path: Path
+) -> None:
+    watch = Watch("ready")
+
+    def collect(folder: Path, at_end: bool) -> Collected:
+        watch._states[:] = ["hung", "crashed", "starting", "ready"]
+        return Collected()
+
+    with StreamWriter(streams, "camera", SPEC):
+        recording = begin(streams, tmp_path)
+        recording._watch = watch
+        recording._site = replace(recording._site, clock=JumpClock(), collect=collect)
+        recording.start()
+        manifest = recording.finish(Ended(ending="complete", missing=0))
+    assert manifest.outcome == "complete"
+    assert "and was started again" in manifest.reason

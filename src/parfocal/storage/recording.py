@@ -252,10 +252,10 @@ class Recording:
         with self._finishing:
             if self._record.is_open:
                 self._finish_streams(report)
-                if ended.ending in ("complete", "finished early"):
-                    poll_until(self._all_are_back, _BACK_WITHIN_S, clock=self._site.clock)
+                self._wait_until_all_are_back(ended)
                 report(1.0, "asking the services what they give to the record")
                 after = self._after or self._site.collect(self.folder.path, True)
+                self._wait_until_all_are_back(ended)  # one that stood still is found to while it is asked
                 with suppress(OSError):
                     self.folder.give_up_reserve()
                 with self._looking:
@@ -331,6 +331,10 @@ class Recording:
         for number, recorder in enumerate(self._recorders.values()):
             while not recorder.join(_REPORT_S):
                 report(number / len(self._recorders), task_of(recorder))
+
+    def _wait_until_all_are_back(self, ended: Ended) -> None:
+        if ended.ending in ("complete", "finished early"):
+            poll_until(self._all_are_back, _BACK_WITHIN_S, clock=self._site.clock)
 
     def _all_are_back(self) -> bool:
         """Whether no service is on its way back, as one is that has ended as the run did."""

@@ -182,7 +182,7 @@ class InstrumentCalls:
             root = error.root if isinstance(error, CommandFailedError) else error
             if isinstance(root, FrameLostError):
                 raise root from error
-            if _tells_of_an_end(root):
+            if tells_of_an_end(root):
                 raise self._lost(call.service, error) from error
             raise
         finally:
@@ -272,9 +272,9 @@ class InstrumentCalls:
         return InstrumentRestartedError(str(error), source=service) if back else error
 
 
-def _tells_of_an_end(error: ParfocalError) -> bool:
+def tells_of_an_end(error: ParfocalError) -> bool:
     """Whether a call has failed for the end of a service: its own, or one for which it was made safe."""
-    is_closing = isinstance(error, CancelledError) and str(error).endswith(CLOSING)
+    is_closing = isinstance(error, CancelledError) and CLOSING in str(error)
     return is_closing or isinstance(error, ServiceUnavailableError | MadeSafeError)
 
 

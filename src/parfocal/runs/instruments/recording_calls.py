@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
 from parfocal.core.run_status import QueueDepth
-from parfocal.runs.instruments.calling import answers
+from parfocal.runs.instruments.calling import answers, tells_of_an_end
 from parfocal.runs.instruments.instruments import RunStart, RunStorage, RunStreams
 
 if TYPE_CHECKING:
@@ -209,7 +209,9 @@ class RecordingCalls:
         while result is None:
             try:
                 return call()
-            except ServiceUnavailableError:
+            except CommandError as error:
+                if not tells_of_an_end(error):
+                    raise
                 is_back = poll_until(lambda: answers(self._client, _ANSWER_S), _BACK_S, clock=self._clock)
                 if not is_back:
                     raise
