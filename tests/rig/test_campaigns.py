@@ -188,6 +188,7 @@ class Refusing(SimpleNamespace):
             raise DeadlineError("it goes on")
 
 
+@pytest.mark.usefixtures("shared_roots")
 @pytest.mark.parametrize("is_ending", [False, True])
 def test_a_run_that_somebody_is_ending_goes_on_with_the_next_step(is_ending):
     started = []
