@@ -1,11 +1,13 @@
 """How viewers live and die beside those who open them."""
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -18,6 +20,7 @@ from parfocal.ipc.endpoints import command_endpoint
 from parfocal.processes import directory
 from parfocal.processes.standalone import find_service, record_path, rig_of
 from parfocal.streams import ImageFolder, StreamWriter, open_stream
+from parfocal.viewers import client as viewer_client
 from parfocal.viewers import close_viewer, list_viewers, open_viewer
 from parfocal.viewers.kinds import KINDS
 
@@ -162,6 +165,18 @@ def test_one_that_does_not_answer_is_replaced_without_its_state(opened, name):
     replaced.wait_ready(PATIENCE_S)
     assert replaced.panes() == {}
     replaced.close()
+
+
+@pytest.mark.parametrize(("state", "told"), [("ready", {"panes": {}}), ("hung", {})])
+def test_one_that_draws_for_a_while_is_waited_for_and_one_that_hangs_is_not(monkeypatch, state, told):
+    looks, ended, record = iter([False] * 5), [], SimpleNamespace(service="main")
+    call = SimpleNamespace(done=lambda: next(looks, state == "ready"), result=lambda: {"panes": {}})
+    busy = SimpleNamespace(submit=lambda *_, **__: call)
+    monkeypatch.setattr(viewer_client, "connect_service", lambda _: contextlib.nullcontext(busy))
+    monkeypatch.setattr(viewer_client, "state_of", lambda _: state)
+    monkeypatch.setattr(viewer_client, "end_service", ended.append)
+    assert viewer_client._last_state(record) == told
+    assert ended == [record]
 
 
 @pytest.mark.parametrize("kind", ["live", "napari"])

@@ -38,6 +38,8 @@ from parfocal.streams import open_stream, stream_names
 
 _LOOK_S = 0.25
 _AGAIN_S = 1.0
+_STOPS_WITHIN_S = 5.0
+"""How long a service may take for the call that ends an acquisition: after that it is not carried out."""
 _PARTS_S = 5.0
 """How long a command waits until all streams go to new files; those without a new frame do it then."""
 _LAST_ANSWERS_S, _LAST_FILES_S = 0.4, 1.0
@@ -452,7 +454,7 @@ class Recorder(Service):
             if self._current() is not recording:
                 return
             try:
-                self._context.connect(service).call(name, timeout_s=1.0)
+                self._context.connect(service).call(name, timeout_s=_STOPS_WITHIN_S)
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
         self._finish(Ended(ending="failed", reason=reason), recording)

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, CommandError, ViewerError, nearest
 from parfocal.processes.standalone import (
     StandaloneRecord,
@@ -24,7 +25,8 @@ from parfocal.processes.standalone import (
 from parfocal.viewers.kinds import images_for, viewer_kinds
 from parfocal.viewers.viewer import Viewer
 
-_ANSWERS_WITHIN_S = 2.0
+_ANSWERS_WITHIN_S = 10.0
+"""How long a viewer that is replaced may draw before it tells what it shows."""
 _NEEDS = {
     "live": (("PySide6", "pyqtgraph"), "desktop"),
     "napari": (("PySide6", "pyqtgraph", "napari"), "napari"),
@@ -170,10 +172,13 @@ def check_display(kind: str = "live", remedy: str = "choose the kind 'headless'"
 
 
 def _last_state(record: StandaloneRecord) -> dict[str, Any]:
-    """End a viewer; return its last state, nothing if it does not tell that."""
+    """End a viewer; return its last state, nothing if it does not tell that, or is hung."""
     state: dict[str, Any] = {}
     with suppress(CommandError), connect_service(record.service) as client:
-        state = client.call("state", timeout_s=_ANSWERS_WITHIN_S)
+        call = client.submit("state", timeout_s=_ANSWERS_WITHIN_S)
+        poll_until(lambda: call.done() or state_of(record) in ("hung", "exited"), _ANSWERS_WITHIN_S)
+        if call.done():
+            state = call.result()
     end_service(record)
     return state
 
