@@ -54,6 +54,24 @@ def test_lost_frames_are_declared_and_a_killed_camera_repeats_its_event(rig):
     assert status.errors.count >= 1
 
 
+@pytest.mark.slow
+def test_an_image_whose_light_went_out_in_its_exposure_is_replaced_by_the_one_that_is_taken_again(rig):
+    """The camera lives on, and delivers the first one all the same."""
+    long = series(1, channels=[{"config": "nucleus", "exposure": 6000}])
+    bright = stored_means(rig.run(long).wait(PATIENCE_S))
+    handle = rig.run(long)
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+    kill(rig, "channels", signal.SIGKILL)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.frames_stored) == ("complete", 1)
+    assert stored_means(status) == pytest.approx(bright, rel=0.1)
+    assert "1 of camera came for an event that had a frame" in status.reason
+
+
+def stored_means(status):
+    return [float(frame.data.mean()) for frame in parfocal.open_run(status.folder).frames()]
+
+
 def test_tiles_lie_as_far_apart_as_a_frame_is_wide(tmp_path):
     camera = {"binning": 2, "region": [0, 0, 400, 256]}
     set_so = {"recorder.folder": str(tmp_path / "runs"), "camera.options": camera}

@@ -257,7 +257,7 @@ def test_what_was_asked_is_compared_with_what_is_there(laboratory: Laboratory) -
     camera = manifest.streams["camera"]
     assert (camera.expected, camera.stored, camera.lost, camera.repeated) == (3, 2, 1, 1)
     assert manifest.outcome == "incomplete: lost 1"
-    assert "1 of camera came for an event that had a frame: the first is kept" in manifest.reason
+    assert "1 of camera came for an event that had a frame: one of each is kept" in manifest.reason
     recording = laboratory.begin()
     laboratory.show(0)
     laboratory._shown += 5  # aborted exposures, repeated by whoever carries out the plan

@@ -192,6 +192,39 @@ def test_frames_of_no_event_are_left_out_and_no_event_is_overwritten(tmp_path: P
     sink.abandon()
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("is_told", ["before the first", "between"])
+def test_a_frame_that_is_taken_again_takes_the_place_of_the_first_once(
+    tmp_path: Path, is_told: str, at_once: bool
+) -> None:
+    """The first may be on its way still when that is told; both may come to the disk together."""
+    sink = create_sink(tmp_path / "s", OPTIONS["events"])
+    first, second, third = (batch("events", n, 1) for n in range(3))
+    for one in (first, second, third):
+        one.headers["event"] = 2
+    if is_told == "before the first" or at_once:
+        sink.retake([2])
+    if at_once:
+        both = FrameBatch(
+            np.concatenate([first.data, second.data]), np.concatenate([first.headers, second.headers])
+        )
+        sink.append(both, 0)
+    else:
+        sink.append(first, 0)
+        if is_told == "between":
+            sink.retake([2])
+        sink.append(second, 1)
+    assert (sink.count().stored, sink.count().lost, sink.count().repeated) == (1, 0, 1)
+    sink.append(third, 2)
+    assert (sink.count().stored, sink.count().lost, sink.count().repeated) == (1, 0, 2), "told of one"
+    sink.close()
+    index = EVENTS.index_of(2)
+    image = tmp_path / "s" / str(index.pop("p", 0))
+    place = tuple(index[axis] for axis in "tcz" if axis in index)
+    assert open_frames(image)[place].read().result()[0, 0] == 2
+    assert read_headers(image)["frame"][place] == 1
+
+
 def test_each_frame_keeps_the_number_of_its_event(tmp_path: Path) -> None:
     sink = create_sink(tmp_path / "s", OPTIONS["frames"])
     sink.append(batch("frames", 3, 4), 3)

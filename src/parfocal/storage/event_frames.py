@@ -45,6 +45,7 @@ from parfocal.storage.ome_zarr import Codec, Document, FrameLayout
 from parfocal.storage.sync import SyncThread
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from numpy.typing import NDArray
@@ -69,14 +70,15 @@ class EventFrameSink:
     """Writes each frame at the index of its event; a `parfocal.core.protocols.Sink`.
 
     Frames that belong to no event are left out, and none of them counts as lost. Of several frames of one
-    event the first is kept: none is ever overwritten. Make one with `create` or `resume`.
+    event the first is kept, unless `retake` was told of it: none is ever overwritten by itself. Make one with
+    `create` or `resume`.
 
     Attributes
     ----------
     stored : int
         Frames in the images.
     repeated : int
-        Frames that were left out because their event had one.
+        Frames that were left out because their event had one, or another was taken in their place.
     """
 
     patience_s = 0.02
@@ -93,6 +95,7 @@ class EventFrameSink:
         self.folder = folder
         self.stored = 0
         self.repeated = 0
+        self._retaken: set[int] = set()
         self._frame = frame
         self._history = history
         self._numbering = Numbering(first_sequence, first_number)
@@ -217,6 +220,7 @@ class EventFrameSink:
             self._grow_images()
             times = [image.times for image in self._images]
             self._history = grown
+            self._retaken.clear()  # numbers of another layout
             self._images = self._all_images()
             for number, image in enumerate(self._images):
                 if number < len(times):
@@ -245,13 +249,22 @@ class EventFrameSink:
         with self._growing, storage_errors(self.folder):
             self._syncing.check()
             located = self._locate(fresh.data, rows)
+            new = sum(not image.holds(frame.place) for image, frame in located)
             self._write(located)
             if not more:
                 self._grow_images()
-            self._left_out += len(rows) - len(located)
-            self.stored += len(located)
+            self._left_out += len(rows) - new
+            self.stored += new
             for row in rows:  # last: who counts meanwhile takes none for lost
                 self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
+
+    def retake(self, events: Iterable[int]) -> None:
+        """Have the next frame of each event take the place of the one that it has, or is still to come.
+
+        That was not exposed as it was to be: its light went out, or its camera ended. Any thread.
+        """
+        with self._growing:
+            self._retaken.update(events)
 
     def tend(self) -> None:
         """Have the documents tell how long the images have become."""
@@ -280,7 +293,7 @@ class EventFrameSink:
         self._syncing.abandon()
 
     def _locate(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> list[_Located]:
-        """Return frames of events that have none yet, each with its place."""
+        """Return frames of events that have none yet, or whose frame is taken again, each with its place."""
         located: dict[tuple[int, tuple[int, ...]], _Located] = {}
         for frame, row in zip(pixels, rows, strict=True):
             if row[EVENT] == NO_EVENT:
@@ -291,8 +304,10 @@ class EventFrameSink:
             image = self._images[position]
             if (position, place) in located or image.holds(place):
                 self.repeated += 1
-            else:
-                located[position, place] = _Located(image, PlacedFrame(place, frame, row))
+                if int(row[EVENT]) not in self._retaken:
+                    continue
+                self._retaken.discard(int(row[EVENT]))
+            located[position, place] = _Located(image, PlacedFrame(place, frame, row))
         return list(located.values())
 
     def _write(self, located: list[_Located]) -> None:

@@ -111,7 +111,9 @@ def explain_outcome(
         if count.lost:
             stated.append(f"{count.lost} of {count.expected} of {name} are missing")
         if count.repeated:
-            stated.append(f"{count.repeated} of {name} came for an event that had a frame: the first is kept")
+            stated.append(
+                f"{count.repeated} of {name} came for an event that had a frame: one of each is kept"
+            )
         if count.renumbered:
             stated.append(f"the producer of {name} began to count anew")
         elif count.uncounted or count.unsynced:

@@ -268,6 +268,17 @@ class Recorder(Service):
             raise BadInputError("no run is recorded; one that has ended goes on with start(continues=...)")
         recording.extend(events, plan)
 
+    @command(lane="run", effect="changes")
+    def retake(self, stream: str, events: tuple[int, ...]) -> None:
+        """Have the next frame of each event be kept in place of the one before.
+
+        Whoever carries out a plan says so where that one was not exposed as it was to be, as its light went
+        out meanwhile, and exposes it again. For a stream that is stored by its events.
+        """
+        recording = self._current()
+        if recording is not None:
+            recording.retake(stream, events)
+
     @command(lane="file", effect="reads")  # what is recorded stays as it is: a run has no objection
     def new_file(self) -> dict[str, int]:
         """Have rows go to new files from here on; returns the number of each stream's file, from 0.

@@ -269,6 +269,11 @@ class Recording:
         with self._finishing:
             return self._record.close_again()
 
+    def retake(self, stream: str, events: Iterable[int]) -> None:
+        """Have the next frame of each event take the place of the one before; of a stream by events alone."""
+        if (recorder := self._recorders.get(stream)) is not None:
+            recorder.retake(events)
+
     def extend(self, events: Mapping[str, EventLayout], plan: dict[str, Any]) -> Manifest:
         """Have the layouts of streams grow, for frames that come from now on, and note the new plan.
 

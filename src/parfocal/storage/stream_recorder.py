@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -115,6 +115,11 @@ class StreamRecorder:
             raise BadInputError(f"frames of {self.name!r} are not stored by events in this run")
         self._sink.extend(events, self.source.produced)
         return self._sink.events
+
+    def retake(self, events: Iterable[int]) -> None:
+        """Have the next frame of each event take the place of the one before; nothing where none has one."""
+        if isinstance(self._sink, EventFrameSink):
+            self._sink.retake(events)
 
     def begin_part(self) -> None:
         """Have rows from the next frame on go to another file. Returns at once; frames have files already."""

@@ -15,7 +15,7 @@ from parfocal.runs.instruments.instruments import (
 from parfocal.runs.instruments.sequenced_events import sequences_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from parfocal.core.frames import FrameHeader
     from parfocal.core.modulation import PackedMask
@@ -35,6 +35,9 @@ class EventExposure:
         Those of the run.
     number_of : callable
         Returns the number by which the header of a frame names its event.
+    retake : callable
+        Called with the numbers of events whose frames, if there are any, are not as they were to be, before
+        they are taken again.
 
     Attributes
     ----------
@@ -42,8 +45,13 @@ class EventExposure:
         Returns the events of the run from a number on, so that several may be taken as one.
     """
 
-    def __init__(self, parts: InstrumentParts, number_of: Callable[[Event], int]) -> None:
-        self._parts, self._number_of = parts, number_of
+    def __init__(
+        self,
+        parts: InstrumentParts,
+        number_of: Callable[[Event], int],
+        retake: Callable[[Sequence[int]], None],
+    ) -> None:
+        self._parts, self._number_of, self._retake = parts, number_of, retake
         self._camera, self._stages, self._light = parts.camera, parts.stages, parts.light
         self._modulator, self._sequences = parts.modulator, parts.sequences
         self.look_ahead: Callable[[int], Iterator[Event]] = lambda _: iter(())
@@ -60,7 +68,11 @@ class EventExposure:
                 return self._lit(event)
         self.light_up()
         events = self._sequence_from(event)
-        return self._sequence(events) if len(events) > 1 else self._lit(event)
+        try:
+            return self._sequence(events) if len(events) > 1 else self._lit(event)
+        except InstrumentRestartedError:
+            self._retake([self._number_of(one) for one in events])
+            raise
 
     def stimulate(self, event: Event, mask: PackedMask) -> FiredStimulus:
         """Show the mask, light it, and take its frame; read back what there was."""

@@ -13,7 +13,7 @@ from parfocal.runs.instruments.calling import answers, tells_of_an_end
 from parfocal.runs.instruments.instruments import RunStart, RunStorage, RunStreams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from parfocal.core.clock import Clock
     from parfocal.core.event_layout import EventLayout
@@ -116,6 +116,12 @@ class RecordingCalls:
             return
         with self._analysis.relayout(layout) as analysed:
             self._once_there(lambda: self._client.call("extend", grown | analysed, plan, timeout_s=_BEGIN_S))
+
+    def retake(self, numbers: Sequence[int]) -> None:
+        """Have the next frames of events, by their numbers, be kept in place of those before."""
+        self._once_there(
+            lambda: self._client.call("retake", self._camera, tuple(numbers), timeout_s=_BEGIN_S)
+        )
 
     def keep_commands(self, commands: tuple[RunCommand, ...], *, patiently: bool) -> None:
         """Have it hold what was asked of the run; `patiently` waits for a recorder that is started again.

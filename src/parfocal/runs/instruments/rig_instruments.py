@@ -104,7 +104,7 @@ class RigInstruments:
         self._camera, self._stages, self._light = self._parts.camera, self._parts.stages, self._parts.light
         self._sequences, self._services = self._parts.sequences, self._parts.services
         self._frames = RunFrames(settings, self._calls, restarts, streams, clock, records=self.records)
-        self._exposure = EventExposure(self._parts, self._frames.number_of)
+        self._exposure = EventExposure(self._parts, self._frames.number_of, self._frames.retake)
         self.facts = RigFacts()
         self._streams = streams
         self._opened = self._rested = False

@@ -23,7 +23,7 @@ from parfocal.runs.instruments.roi_video_calls import RoiVideoCalls
 from parfocal.runs.instruments.tracked import TrackedFrames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from parfocal.core.clock import Clock
@@ -115,6 +115,11 @@ class RunFrames:
     def number_of(self, event: Event) -> int:
         """Return the number that the frame of an event has in the record; -1 without one."""
         return -1 if self._layout is None else self._layout.number_of(event.index)
+
+    def retake(self, numbers: Sequence[int]) -> None:
+        """Have the record keep the next frames of events, by their numbers, in place of those before."""
+        if self._record is not None:
+            self._record.retake([number for number in numbers if number >= 0])
 
     def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
         """Have the camera run for `count` frames or `duration_s`, or to its own end."""
