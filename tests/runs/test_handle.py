@@ -59,6 +59,25 @@ def test_what_is_asked_reaches_the_service_and_the_answer_is_the_status_then(fak
     ]
 
 
+def test_what_changes_a_run_may_take_longer_than_a_look_at_it(handle, watch, monkeypatch):
+    call, limits_s = watch._client.call, {}
+
+    def timed(command, *arguments, timeout_s, **named):
+        if command != "statuses":  # which the thread asks that follows all runs
+            limits_s[command] = timeout_s
+        return call(command, *arguments, timeout_s=timeout_s, **named)
+
+    monkeypatch.setattr(watch._client, "call", timed)
+    for ask in (handle.status, handle.pause, handle.resume, handle.confirm, handle.finish, handle.cancel):
+        ask()
+    for change in (handle.extend, handle.replace_future):  # their plans are checked on the rig
+        change(Sequence())
+    look_s = limits_s.pop("status")
+    changes = ["cancel_run", "confirm", "extend", "finish", "pause", "replace_future", "resume"]
+    assert sorted(limits_s) == changes
+    assert min(limits_s.values()) >= 5 * look_s
+
+
 def test_wait_returns_the_final_status_and_returns_at_once_after_the_end(fake, handle):
     waiting = threading.Thread(target=lambda: ends.append(handle.wait(LONG_S)))
     ends: list[RunStatus] = []

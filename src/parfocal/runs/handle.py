@@ -15,10 +15,12 @@ from parfocal.runs.settings import SERVICE
 from parfocal.runs.status_changed import StatusChanged
 from parfocal.runs.status_html import status_html
 from parfocal.runs.status_text import one_line
-from parfocal.runs.watch import UNKNOWN, RunWatch
+from parfocal.runs.watch import ANSWER_S, UNKNOWN, RunWatch
 
 START_S = 60.0
-"""How long a run may take to begin: its plan is checked against what the instruments tell."""
+"""How long a run may take to begin, or to change: its plan is checked against what the instruments tell."""
+_STEERED_S = 10.0
+"""How long it may take to answer who steers it. What comes later is not done: a cancel would be lost."""
 Until = Literal["finished", "acquired"]
 _REACHED: dict[Until, Callable[[RunStatus], bool]] = {
     "finished": lambda status: status.ended,
@@ -235,21 +237,27 @@ class RunHandle:
 
     def _ask(self, command: str, *arguments: Any) -> RunStatus:
         """Send a command; where nobody answers, a run that has ended, or a status, is what was told last."""
+        looks = command == "status"
+        limit_s = ANSWER_S if looks else _STEERED_S
         try:
-            status: RunStatus = self._watch.call(command, self.name, *arguments, returns=RunStatus)
+            status: RunStatus = self._watch.call(
+                command, self.name, *arguments, timeout_s=limit_s, returns=RunStatus
+            )
         except (CommandError, BadInputError):
             self._watch.look()
             known = self._watch.last().get(self.name)
-            if known is not None and (known.ended or command == "status"):
+            if known is not None and (known.ended or looks):
                 return known
             raise
-        if command != "status":
+        if not looks:
             self._watch.look()
         return status
 
     def _call(self, command: str, *arguments: Any) -> RunStatus:
         """Send a command whose refusal is always told."""
-        status: RunStatus = self._watch.call(command, self.name, *arguments, returns=RunStatus)
+        status: RunStatus = self._watch.call(
+            command, self.name, *arguments, timeout_s=START_S, returns=RunStatus
+        )
         self._watch.look()
         return status
 
