@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from parfocal.processes.supervision import Supervision
 
 _ANSWERS_WITHIN_S = 1.0
+_CLAIM_TOLD_WITHIN_S = 10.0
+"""As long as a service that is busy may take to tell which run uses it; one that hangs is not asked."""
 _TOO_LATE: tuple[ProcessState, ...] = ("degraded", "crashed")
 
 
@@ -126,7 +128,7 @@ def refuse_claimed(supervision: Supervision, service: str, connect: Callable[[st
         suppress(CommandError),
         connect(service) as client,
     ):  # one that does not answer keeps no claim, either
-        run = client.call("traffic", timeout_s=_ANSWERS_WITHIN_S)["claimed_by"]
+        run = client.call("traffic", timeout_s=_CLAIM_TOLD_WITHIN_S)["claimed_by"]
     if run:
         raise ClaimedError(
             f"{service} is not restarted: run {run!r} uses it; wait for its end, cancel it, or force it"
