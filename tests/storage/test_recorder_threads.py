@@ -6,17 +6,23 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, ServiceDiedError
 from parfocal.core.frames import RowSpec
 from parfocal.core.run_status import RunCommand
 from parfocal.processes import HANGS
+from parfocal.runs.instruments.recording_calls import RecordingCalls
+from parfocal.runs.machine.counts import EventCounts
 from parfocal.storage import read_manifest, recorder
 from parfocal.storage.collecting import Collected
+from parfocal.storage.manifest import write_manifest
 from parfocal.storage.recorder import Recorder
 from parfocal.storage.recording import Recording
 from parfocal.streams import StreamWriter
@@ -55,6 +61,42 @@ def test_a_recorder_that_stood_still_leaves_its_run_to_its_next_process(
         patch.setattr(made, "_context", context)
         made.close()
     assert read_manifest(folder).outcome == outcome
+
+
+@pytest.mark.parametrize("killed_before", ["its pointer was removed", "it answered"])
+def test_a_run_whose_recorder_is_killed_once_it_has_closed_the_record_ends_as_that_says(
+    made: Recorder, killed_before: str
+) -> None:
+    alive = [made]
+
+    def call(command: str, **options: Any) -> Any:
+        report = msgspec.to_builtins(getattr(alive[-1], command)(**options))
+        if len(alive) > 1:
+            return report
+        if killed_before == "its pointer was removed":
+            made._pointer.write_text(report["run"], encoding="utf-8")
+        alive.append(Recorder(made.settings))
+        alive[-1].open(made._context)
+        raise ServiceDiedError(f"recorder ended before it answered {command}", service="recorder")
+
+    client = SimpleNamespace(call=call, ping=lambda _: None, service="recorder")
+    record = RecordingCalls(client, "camera", SYSTEM_CLOCK)  # type: ignore[arg-type]
+    record.folder = made.start("first")
+    assert record.finish("complete", "", EventCounts(), {}) == ("complete", "")
+    assert len(alive) == 2
+
+
+def test_a_run_that_is_not_recorded_any_more_is_never_ended_in_place_of_another(made: Recorder) -> None:
+    first = made.start("first")
+    made.finish("by hand", "cancelled")
+    second = made.start("second")
+    assert made.finish(run=first).outcome == "cancelled"
+    assert made.status().outcome == "recording"
+    assert made.finish(run=second).run == second
+    left = replace(read_manifest(Path(first)), outcome="recording")
+    write_manifest(Path(first), left)
+    with pytest.raises(BadInputError, match="nobody has closed its record"):
+        made.finish(run=first)
 
 
 def test_a_disk_error_of_a_run_that_has_ended_meanwhile_does_not_end_the_next_one(

@@ -20,6 +20,7 @@ from parfocal.processes import HANGS, RIG_GONE, Service, ServiceContext, directo
 from parfocal.storage.collecting import Collected, Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.folder import check_place
+from parfocal.storage.manifest import read_manifest
 from parfocal.storage.notes import annotated, with_commands
 from parfocal.storage.outcome import RECORDING, Ending
 from parfocal.storage.recorder_settings import (
@@ -229,6 +230,7 @@ class Recorder(Service):
         missing: int | None = None,
         asked: dict[str, int] = {},  # noqa: B006
         errors: tuple[str, ...] = (),
+        run: str = "",
     ) -> RunReport:
         """End the run: store what was produced up to now, and close its record with the true outcome.
 
@@ -238,8 +240,14 @@ class Recorder(Service):
         is not complete. `asked` says it of streams that are stored by events: for how many events of this
         phase a frame was asked for. Then the frames that are there are compared with it, and what the camera
         counts beside them does not matter. `errors` are lines for the record: what went wrong elsewhere.
+
+        `run` is the folder of the run that is meant. If it is not the one that is recorded, or was last, its
+        record says how it ended: the process that closed it may have been killed before it answered.
         """
-        if self._recording is None:
+        recording = self._recording
+        if run and (recording is None or run != str(recording.folder.path)):
+            return _report_of_closed(Path(run))
+        if recording is None:
             raise BadInputError("no run was started")
         ended = Ended(
             ending=outcome,
@@ -418,7 +426,7 @@ class Recorder(Service):
             recording = self._recording
             assert recording is not None
             if only not in (None, recording):
-                return report_of(recording)
+                return report_of(recording.folder.path, recording.manifest)
             ran = self._current() is not None
             manifest = recording.finish(ended, current_call().progress)
             self._pointer.unlink(missing_ok=True)
@@ -427,7 +435,7 @@ class Recorder(Service):
                 self._unclosed[recording.folder.path] = recording
         if ran:
             self._publish_end(recording)
-        return report_of(recording)
+        return report_of(recording.folder.path, recording.manifest)
 
     def _close_again(self) -> None:
         for path, recording in tuple(self._unclosed.items()):
@@ -436,7 +444,9 @@ class Recorder(Service):
                 self._publish_end(recording)
 
     def _publish_end(self, recording: Recording) -> None:
-        self._context.publish("run.finished", msgspec.to_builtins(report_of(recording)))
+        self._context.publish(
+            "run.finished", msgspec.to_builtins(report_of(recording.folder.path, recording.manifest))
+        )
 
     def _go_on(self, path: Path) -> None:
         try:
@@ -469,6 +479,14 @@ class Recorder(Service):
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
         self._finish(Ended(ending="failed", reason=reason), recording)
+
+
+def _report_of_closed(run: Path) -> RunReport:
+    """Return how a run ended, by its record; `BadInputError` if that is not closed."""
+    manifest = read_manifest(run)
+    if manifest.outcome == RECORDING:
+        raise BadInputError(f"the run in {run} is not recorded any more, and nobody has closed its record")
+    return report_of(run, manifest)
 
 
 def _specs(folder: Path) -> dict[str, FrameSpec | RowSpec]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping
 
     from parfocal.core.clock import Clock
+    from parfocal.storage.manifest import Manifest
     from parfocal.storage.recording import Recording
 
 MB = 10**6
@@ -222,11 +223,10 @@ def status_of(recording: Recording, clock: Clock) -> RecorderStatus:
     )
 
 
-def report_of(recording: Recording) -> RunReport:
-    """Return how a run ended."""
-    manifest = recording.manifest
+def report_of(run: Path, manifest: Manifest) -> RunReport:
+    """Return how the run in a folder ended, by its record."""
     return RunReport(
-        run=str(recording.folder.path),
+        run=str(run),
         outcome=manifest.outcome,
         reason=manifest.reason,
         stored={name: stream.stored for name, stream in manifest.streams.items()},

@@ -177,7 +177,7 @@ class RecordingCalls:
         """Close the record, however long the disk takes; return the outcome and the reason that it holds.
 
         `losses` are what never came to a recorded stream and no service tells of, by reason. A recorder that
-        was started again has taken the run up, and closes it.
+        was started again has taken the run up, and closes it, or tells how the process before has done so.
 
         Raises
         ------
@@ -188,7 +188,7 @@ class RecordingCalls:
             reason = "; ".join(filter(None, (reason, *told(counts))))
         unwritten = {} if self._analysis is None else self._analysis.losses
         lost = losses | unwritten | counts.unframed
-        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": lost}
+        options: dict[str, Any] = {"outcome": ending, "reason": reason, "losses": lost, "run": self.folder}
         if errors := error_lines(counts.errors):
             options["errors"] = errors
         if counts.asked or self._recovers:
