@@ -15,7 +15,7 @@ from parfocal.core.errors import RunFailedError
 from parfocal.devices.simulated.microscope.sample import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
-from parfocal.runs import Sequence
+from parfocal.runs import Sequence, acquire, combine
 
 PATIENCE_S = 60.0
 DARK_WITHIN_S = 20.0
@@ -144,6 +144,41 @@ def test_it_is_dark_long_before_the_exposure_would_have_ended(rig, service, how)
             handle.wait(PATIENCE_S)
     until(lambda: is_back(rig, service, pid), "the restart")
     assert rig.run(series(2)).wait(PATIENCE_S).outcome == "complete"
+
+
+@pytest.mark.parametrize(
+    "service",
+    ["camera", *(pytest.param(one, marks=pytest.mark.slow) for one in ("excitation", "channels"))],
+)
+def test_the_light_of_frames_that_the_camera_takes_by_itself_is_set_again_and_the_record_tells(rig, service):
+    handle = rig.run(combine(series(1), acquire(None)))
+    until(lambda: handle.status().event_number == 1 and rig["camera"].is_running(), "the acquisition")
+    until(lambda: not is_dark(rig), "its light")
+    pid = rig.status().services[service].pid
+    since_ns = kill(rig, service, signal.SIGKILL)
+    seconds_to_darkness(rig, since_ns)
+    until(lambda: is_back(rig, service, pid), "the restart")
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "light and frames again")
+    handle.finish("seen")
+    status = handle.wait(PATIENCE_S)
+    assert "until the run set its light again" in status.reason
+    assert "until the run set its light again" in parfocal.open_run(status.folder).manifest.reason
+    assert is_dark(rig)
+
+
+def test_light_that_the_run_had_not_set_stays_off_after_the_death_of_a_camera_and_the_record_tells(rig):
+    rig["channels"].set_channel("nucleus", lit=True)
+    handle = rig.run(acquire(None))
+    until(lambda: handle.status().event_number == 0 and rig["camera"].is_running(), "the acquisition")
+    pid = rig.status().services["camera"].pid
+    seconds_to_darkness(rig, kill(rig, "camera", signal.SIGKILL))
+    until(lambda: is_back(rig, "camera", pid) and rig["camera"].is_running(), "frames again")
+    frames = rig["camera"].counts()["frames"]
+    until(lambda: rig["camera"].counts()["frames"] > frames + 3, "more frames")
+    handle.finish("seen")
+    status = handle.wait(PATIENCE_S)
+    assert "is off since: the run had not set it itself" in status.reason
+    assert is_dark(rig)
 
 
 OWNER = """

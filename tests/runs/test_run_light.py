@@ -249,3 +249,18 @@ def test_all_is_set_each_time_where_others_may_change_it(why: str) -> None:
     light = light_of(calls, ("excitation",) if use.forced else (), use)
     light.open(leased=False)
     assert set_twice(light, calls) == (False, False)
+
+
+@pytest.mark.parametrize("channel", [EVENT.light, None])
+def test_a_light_is_brought_back_as_it_was(channel: Any) -> None:
+    calls = Calls()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
+    light.light_up()
+    light.forget()
+    asked = len(calls.asked)
+    light.bring_back(channel)
+    commands = [command for command, *_ in calls.asked[asked:]]
+    assert commands == ([] if channel is None else ["set_channel", "open_shutter"])
+    assert light.channel == channel

@@ -62,8 +62,15 @@ class CameraSequence:
         self._before = 0
         self._known_restarts = 0
         self._answered_ns = 0
+        self._is_running = False
 
-    def run(self, count: int | None, until: Callable[[], bool] | None = None) -> AcquiredFrames:
+    def run(
+        self,
+        count: int | None,
+        until: Callable[[], bool] | None = None,
+        *,
+        keep_lit: Callable[[], str] = lambda: "",
+    ) -> AcquiredFrames:
         """Expose `count` frames, or until the camera's own end; aborted, return what came until then.
 
         Parameters
@@ -73,6 +80,9 @@ class CameraSequence:
         until : callable, optional
             Whether it is to end now, which is asked 50 times a second; then it has ended whole. The camera
             does not end by itself before.
+        keep_lit : callable
+            Called as often while the camera exposes; returns a remark, or "". If it raises the camera is
+            stopped.
 
         Raises
         ------
@@ -94,6 +104,8 @@ class CameraSequence:
                 ended = AcquiredFrames(frames=self.frames, whole=True)
             else:
                 ended = self._look(count, is_endless=until is not None)
+                if self._is_running:
+                    self._keep(keep_lit)
         self._note_unreadable()
         return replace(ended, began_ns=began_ns)
 
@@ -131,13 +143,23 @@ class CameraSequence:
     def _look(self, count: int | None, *, is_endless: bool) -> AcquiredFrames | None:
         """Return how the sequence has ended; None while it goes on, or nobody can tell."""
         try:
+            self._is_running = False
             running = self._ask("is_running")
             self.frames = self._exposed() - self._before
+            self._is_running = running
             return None if running else self._end(count, is_endless=is_endless)
         except CommandError:  # it is being started again
             if self._clock.monotonic_ns() - self._answered_ns > self._restart_ns:
                 raise
             return None
+
+    def _keep(self, lit: Callable[[], str]) -> None:
+        try:
+            if remark := lit():
+                self.remarks.append(remark)
+        except BaseException:
+            self._stop()
+            raise
 
     def _end(self, count: int | None, *, is_endless: bool) -> AcquiredFrames | None:
         """Return how a sequence has ended; a camera that was started again takes the rest."""

@@ -13,6 +13,7 @@ from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls, done_again
 from parfocal.runs.instruments.exposing import EventExposure
 from parfocal.runs.instruments.focus_sweep import find_focus
+from parfocal.runs.instruments.kept_light import KeptLight
 from parfocal.runs.instruments.learning import declared_times, learn_facts
 from parfocal.runs.instruments.parts import instrument_parts
 from parfocal.runs.instruments.rig_facts import RigFacts
@@ -297,11 +298,11 @@ class RigInstruments:
         return self._exposure.for_no_event(event)
 
     def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
-        """Have the camera run by itself, in the light as it is."""
+        """Have the camera run by itself, in the light as it is; if that is made safe, it is set again."""
         with self.use.lock:
             self._frames.tell_changes()
             self._exposure.light_up()
-            return self._frames.acquire(count, duration_s)
+            return self._frames.acquire(count, duration_s, keep_lit=KeptLight(self._light).bring_back)
 
     def call(self, asked: ServiceCall) -> CalledService:
         """Have a service carry out a command, with the camera running in the light as it is, if wanted."""
@@ -310,7 +311,8 @@ class RigInstruments:
         with self.use.lock:
             self._frames.tell_changes()
             self._exposure.light_up()
-            return self._services.run(asked, self._frames.expose_until)
+            keep_lit = KeptLight(self._light).bring_back
+            return self._services.run(asked, partial(self._frames.expose_until, keep_lit=keep_lit))
 
     def hold_call(self) -> None:
         """Have the service hold what it carries out."""

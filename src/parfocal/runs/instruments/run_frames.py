@@ -121,15 +121,19 @@ class RunFrames:
         if self._record is not None:
             self._record.retake([number for number in numbers if number >= 0])
 
-    def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
-        """Have the camera run for `count` frames or `duration_s`, or to its own end."""
+    def acquire(
+        self, count: int | None, duration_s: float | None = None, *, keep_lit: Callable[[], str]
+    ) -> AcquiredFrames:
+        """Have the camera run for `count` frames or `duration_s`, or to its own end; as `CameraSequence`."""
         assert self._sequence is not None, "a plan with frames is refused without a camera"
         self._acquiring_since_ns = began_ns = self._clock.monotonic_ns()
         try:
             if duration_s is None:
-                return self._sequence.run(count)
+                return self._sequence.run(count, keep_lit=keep_lit)
             until_ns = began_ns + round(duration_s * 1e9)
-            return self._sequence.run(count, lambda: self._clock.monotonic_ns() >= until_ns)
+            return self._sequence.run(
+                count, lambda: self._clock.monotonic_ns() >= until_ns, keep_lit=keep_lit
+            )
         finally:
             self._acquiring_since_ns = 0
 
@@ -140,10 +144,10 @@ class RunFrames:
             return EventProgress()
         return EventProgress(frames=sequence.frames, lasted_s=(self._clock.monotonic_ns() - since_ns) * 1e-9)
 
-    def expose_until(self, until: Callable[[], bool]) -> AcquiredFrames:
-        """Have the camera run by itself until it is told to end."""
+    def expose_until(self, until: Callable[[], bool], *, keep_lit: Callable[[], str]) -> AcquiredFrames:
+        """Have the camera run by itself until it is told to end; as `CameraSequence`."""
         assert self._sequence is not None, "a plan with frames is refused without a camera"
-        return self._sequence.run(None, until)
+        return self._sequence.run(None, until, keep_lit=keep_lit)
 
     def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Take the layout of a plan that has changed. Any thread."""

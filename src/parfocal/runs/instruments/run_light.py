@@ -16,7 +16,7 @@ from parfocal.runs.instruments.shared_instruments import SharedInstruments
 from parfocal.runs.instruments.timed_call import TimedCall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from parfocal.core.clock import Clock
     from parfocal.ipc import Call, OutputLease
@@ -172,6 +172,20 @@ class RunLight:
         """Whether the light of a channel is let through: `shade` would hold it back."""
         return self._lit and self._set is not None
 
+    @property
+    def channel(self) -> EventLight | None:
+        """The channel that is set, lit or not; None if none is."""
+        return self._set
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """Why each service was made safe that has ended a lease."""
+        return {service: lease.lost for (service, _), lease in self._leases.items() if lease.lost}
+
+    def knows_power(self, services: Iterable[str]) -> bool:
+        """Whether any of these services is a light that no channel switches, whose power was noted."""
+        return not self._found.keys().isdisjoint(services)
+
     def renew(self) -> str:
         """Lease again what was lost; return which service had lost it, "" if none.
 
@@ -208,14 +222,14 @@ class RunLight:
         Whoever sets another one instead, or switches off, need not care.
         """
         if not self.is_set(event):
-            self._begun = event.light, self._begin_setting(event)
+            self._begun = event.light, self._begin_setting(event.light)
 
-    def _begin_setting(self, event: Event) -> Call:
+    def _begin_setting(self, channel: EventLight) -> Call:
         self._set, self._lit = None, False
         self._offs.wait()
         alone, self._use.untouched = self._is_alone, True
         return self._calls.begin(
-            self._channels, "set_channel", *event.light, False, alone, limit_s=_SETTLE_S, returns=ChannelState
+            self._channels, "set_channel", *channel, False, alone, limit_s=_SETTLE_S, returns=ChannelState
         )
 
     @property
@@ -235,16 +249,30 @@ class RunLight:
             yield timed
             return
         is_begun = begun is not None and begun[0] == event.light
-        call = begun[1] if begun is not None and is_begun else self._begin_setting(event)
+        call = begun[1] if begun is not None and is_begun else self._begin_setting(event.light)
         timed.follow(call)
         try:
             yield timed
         except BaseException:
             self._calls.give_up(call)
             raise
-        state: ChannelState = self._calls.result(call)
+        self._has_set(event.light, call)
         timed.ended()
-        self._set, self.power = event.light, state.power
+
+    def _has_set(self, channel: EventLight, call: Call) -> None:
+        """Wait until a channel is set."""
+        state: ChannelState = self._calls.result(call)
+        self._set, self.power = channel, state.power
+
+    def bring_back(self, channel: EventLight | None) -> None:
+        """Lease again what was lost, and let the light through as it was: that of `channel`, if one was set.
+
+        Raises as `renew`, and as `setting`; then all is switched off.
+        """
+        self.renew()
+        if channel is not None and self._set != channel:
+            self._has_set(channel, self._begin_setting(channel))
+        self.light_up()
 
     def light_up(self) -> None:
         """Let the light through; failing, all is switched off, and no channel is set."""
