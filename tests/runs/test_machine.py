@@ -78,7 +78,7 @@ class Orders(RuleBasedStateMachine):
                     autofocus=SEARCHES[number % 3] if kind == "autofocus" else None,
                     shifted_p=(0,) if kind == "autofocus" else (),
                     call=CALLS[number % 3] if kind == "call" else None,
-                    check=CHECKS[number % 2] if kind == "condition" else None,
+                    check=CHECKS[number % 4 == 3] if kind == "condition" else None,
                     watches=(Watch(CHECKS[1], number + 2),) if number % 4 == 1 else (),
                 )
             )
