@@ -85,6 +85,23 @@ def test_the_end_waits_for_a_service_that_is_on_its_way_back_unless_the_rig_ends
     assert ends == (clock.monotonic_ns() == began_ns), "nobody comes back to a rig that ends"
 
 
+def test_the_end_does_not_wait_for_whoever_has_asked_for_it_and_has_ended_since(
+    streams: Path, tmp_path: Path
+) -> None:
+    """Its next process begins once the record is closed: each waited for the other."""
+    with StreamWriter(streams, "camera", SPEC):
+        recording = begin(streams, tmp_path)
+        recording._watch = Watch("ready", "crashed")
+        clock = JumpClock()
+        began_ns = clock.monotonic_ns()
+        recording._site = replace(recording._site, clock=clock)
+        recording.start()
+        manifest = recording.finish(Ended(ending="complete", missing=0, asked_by="camera"))
+    assert manifest.outcome == "failed"
+    assert "and was not back when the run ended" in manifest.reason
+    assert clock.monotonic_ns() == began_ns
+
+
 def test_the_end_waits_for_a_service_that_is_found_to_stand_still_while_it_is_asked(
     streams: Path, tmp_path: Path
 ) -> None:

@@ -25,7 +25,10 @@ _BACK_S = 20.0
 
 
 def close_left_run(left: UnfinishedRun, context: ServiceContext, settings: RunSettings) -> RunStatus:
-    """Go dark, and close the record of a run whose process died; return its final status."""
+    """Go dark, and close the record of a run whose process died; return its final status.
+
+    A run whose record was closed before has ended as that says.
+    """
     reason = f"the run engine died at event {left.event}" if left.event >= 0 else "the run engine died"
     with suppress(CommandError):
         for service in filter(None, (settings.channels, *settings.lights)):
@@ -34,22 +37,22 @@ def close_left_run(left: UnfinishedRun, context: ServiceContext, settings: RunSe
     _ask(context, settings.tracker, "stop_roi_video")
     if left.script:
         close_left_record(Path(left.folder), reason, context.clock.utc_ns() * 1e-9)
-        folder, stored = left.folder, 0
+        report: dict[str, Any] = {}
     else:
-        folder, stored = _close_record(context, settings, reason)
+        report = _close_record(left.folder, context, settings, reason)
     context.log.error("run %s: %s", left.run, reason)
     died = RunError(source=context.service, type="died", message=reason, event=left.event)
     status = RunStatus(
         run=left.run,
         state="ended",
-        outcome="failed",
-        reason=reason,
+        outcome=report.get("outcome", "failed"),
+        reason=report.get("reason", reason),
         event_number=left.event,
-        frames_stored=stored,
+        frames_stored=report.get("stored", {}).get(settings.camera, 0),
         errors=RunErrors(count=1, last=(died,)),
         created_at=left.created_at,
         finished_at=context.clock.utc_ns() * 1e-9,
-        folder=left.folder or folder,
+        folder=left.folder or report.get("run", ""),
     )
     return _counted(status, settings, context) if status.folder and not left.script else status
 
@@ -74,20 +77,21 @@ def _counted(status: RunStatus, settings: RunSettings, context: ServiceContext) 
     )
 
 
-def _close_record(context: ServiceContext, settings: RunSettings, reason: str) -> tuple[str, int]:
-    """Close the record that is open as failed; return its folder, and how many frames it holds.
+def _close_record(folder: str, context: ServiceContext, settings: RunSettings, reason: str) -> dict[str, Any]:
+    """Close the record in a folder, or else the one that is open, as failed; return the recorder's report.
 
-    If none is open the run had not begun one: the recorder tells of an earlier run.
+    Without either the run had not begun one: nothing is returned, as the recorder tells of an earlier run.
     """
     if settings.recorder:  # it may have been killed, too: its next process takes the run up
         client = context.connect(settings.recorder)
         poll_until(lambda: answers(client, _ANSWER_S), _BACK_S, clock=context.clock)
-    record = _ask(context, settings.recorder, "status")
-    if record is None or record["outcome"] != "recording":
-        return "", 0
-    report = _ask(context, settings.recorder, "finish", reason=reason, outcome="failed")
-    stored = {} if report is None else report["stored"]
-    return record["run"], stored.get(settings.camera, 0)
+    if not folder:
+        record = _ask(context, settings.recorder, "status")
+        if record is None or record["outcome"] != "recording":
+            return {}
+        folder = record["run"]
+    report = _ask(context, settings.recorder, "finish", reason=reason, outcome="failed", run=folder)
+    return report or {"run": folder}
 
 
 def _ask(context: ServiceContext, service: str, name: str, **arguments: Any) -> Any:

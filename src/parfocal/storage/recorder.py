@@ -257,6 +257,7 @@ class Recorder(Service):
             missing=missing,
             asked=asked,
             errors=errors,
+            asked_by=current_call().caller,
         )
         return self._finish(ended)
 

@@ -339,13 +339,13 @@ class Recording:
 
     def _wait_until_all_are_back(self, ended: Ended) -> None:
         if ended.ending in ("complete", "finished early"):
-            poll_until(self._all_are_back, _BACK_WITHIN_S, clock=self._site.clock)
+            poll_until(lambda: self._all_are_back(ended.asked_by), _BACK_WITHIN_S, clock=self._site.clock)
 
-    def _all_are_back(self) -> bool:
-        """Whether no service is on its way back, as one is that has ended as the run did."""
+    def _all_are_back(self, but: str) -> bool:
+        """Whether no service, but one, is on its way back, as one is that has ended as the run did."""
         with self._looking:
             self._note_services()
-            return self._site.is_ending() or not self._watch.on_their_way
+            return self._site.is_ending() or not {*self._watch.on_their_way} - {but}
 
     def _note_services(self) -> None:
         changes: dict[str, Any] = {}

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """What whoever ends a run says of its end; see `Recording.finish`."""
+    """What whoever ends a run says of its end; see `Recording.finish`.
+
+    Attributes
+    ----------
+    asked_by : str
+        Who that is. A service that has ended since is not waited for: its next process waits for the record.
+    """
 
     ending: Ending
     reason: str = ""
@@ -32,6 +38,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     missing: int | None = None
     asked: dict[str, int] = {}
     errors: tuple[str, ...] = ()
+    asked_by: str = ""
 
     @property
     def is_compared(self) -> bool:
