@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from parfocal.core.errors import ServiceUnavailableError
+from parfocal.core.errors import CancelledError, ServiceUnavailableError
+from parfocal.ipc.dispatcher import CLOSING
 from parfocal.runs.instruments.camera_sequence import CameraSequence
 from parfocal.testing.clock import ManualClock
 
@@ -182,4 +183,29 @@ def test_a_light_that_does_not_come_back_stops_the_camera(camera, sequence):
 
     with pytest.raises(ServiceUnavailableError, match="the laser is away"):
         sequence.run(9, keep_lit=keep_lit)
+    assert not camera.running
+
+
+@pytest.mark.parametrize("how", ["aborted", "at its time"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServiceUnavailableError("camera ended before it answered", service="camera"),
+        CancelledError(f"camera.stop was cancelled while queued: {CLOSING}"),
+    ],
+    ids=["killed", "stood still"],
+)
+def test_a_camera_that_is_away_as_it_is_to_stop_is_stopped_once_it_is_back(camera, sequence, how, error):
+    """It goes on by itself with a sequence that has no end, which nobody would stop after the run."""
+    stop, ends = camera._stop, []
+
+    def dies() -> None:
+        camera._stop = stop
+        camera.restarts += 1
+        raise error
+
+    camera._stop = dies
+    camera.at[4] = sequence._aborted.set if how == "aborted" else lambda: ends.append(True)
+    ended = sequence.run(None, lambda: bool(ends))
+    assert ended.whole == (how == "at its time")
     assert not camera.running

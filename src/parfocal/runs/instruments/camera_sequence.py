@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, ServiceUnavailableError
+from parfocal.runs.instruments.calling import tells_of_an_end
 from parfocal.runs.instruments.instruments import AcquiredFrames
 
 if TYPE_CHECKING:
@@ -129,7 +130,9 @@ class CameraSequence:
         """Ask the camera something, and again once it is back; raises if it is away for too long."""
         try:
             return ask()
-        except ServiceUnavailableError:
+        except CommandError as error:
+            if not tells_of_an_end(error):
+                raise
             if not poll_until(self._answers, self._restart_ns * 1e-9, clock=self._clock):
                 raise
             return self._once_there(ask)
@@ -179,10 +182,10 @@ class CameraSequence:
         return None
 
     def _stop(self) -> None:
-        """End the sequence; a camera that is away has ended it."""
+        """End the sequence. One that is away is waited for: a camera goes on with it once it is back."""
         with suppress(CommandError):
-            self._ask("stop")
-            self.frames = self._exposed() - self._before
+            self._once_there(lambda: self._ask("stop"))
+            self.frames = self._once_there(self._exposed) - self._before
 
     def _note_unreadable(self) -> None:
         """Take note of images that a camera which plays a movie could not read."""
