@@ -25,45 +25,49 @@ class KeptLight:
     def __init__(self, light: RunLight) -> None:
         self._light, self._channel = light, light.channel
         self._left: dict[str, str] = {}
-        self._out: dict[str, str] = {}
+        self._is_out = False
 
     def bring_back(self) -> str:
         """Set the light again if it was made safe; return what is to be told of that, or "".
 
-        That may wait for a service. If one ends once more, or it is aborted, it is left to the next call.
+        It is told at once, and set by the next call, which may wait for a service; if one ends once more, or
+        it is aborted, it is left to the call after that.
 
         Raises
         ------
         CommandError
             If a light does not come back.
         """
-        new = {service: why for service, why in self._light.lost.items() if service not in self._left}
-        self._out |= new
-        if not self._out:
+        if self._is_out:
+            return self._set_again()
+        out = {service: why for service, why in self._light.lost.items() if service not in self._left}
+        if not out:
             return ""
-        is_set = self._channel is not None or self._light.knows_power(self._out)
-        if is_set:
-            try:
-                self._light.bring_back(self._channel)
-            except (AbortedError, InstrumentRestartedError):
-                return ""
-        out, self._out = self._out, {}
-        if not is_set:
+        self._is_out = self._channel is not None or self._light.knows_power(out)
+        if not self._is_out:
             self._left |= out
-        return told_of(out, is_set=is_set)
+        return told_of(out, is_left=not self._is_out)
+
+    def _set_again(self) -> str:
+        try:
+            self._light.bring_back(self._channel)
+        except (AbortedError, InstrumentRestartedError):
+            return ""
+        self._is_out = False
+        return "the run has set its light again"
 
 
-def told_of(out: dict[str, str], *, is_set: bool) -> str:
-    """Return in words that lights were made safe, and whether they were set again.
+def told_of(out: dict[str, str], *, is_left: bool) -> str:
+    """Return in words that lights were made safe, and whether they are left so.
 
     Examples
     --------
-    >>> told_of({"laser": "the camera has ended"}, is_set=True)
-    'frames were taken while laser was made safe (the camera has ended), until the run set its light again'
-    >>> told_of({"laser": "the camera has ended"}, is_set=False)
+    >>> told_of({"laser": "the camera has ended"}, is_left=False)
+    'frames were taken in the dark: laser was made safe (the camera has ended)'
+    >>> told_of({"laser": "the camera has ended"}, is_left=True)
     'laser was made safe (the camera has ended), and is off since: the run had not set it itself'
     """
-    names, why = ", ".join(out), "; ".join(dict.fromkeys(out.values()))
-    if is_set:
-        return f"frames were taken while {names} was made safe ({why}), until the run set its light again"
-    return f"{names} was made safe ({why}), and is off since: the run had not set it itself"
+    was_made_safe = f"{', '.join(out)} was made safe ({'; '.join(dict.fromkeys(out.values()))})"
+    if is_left:
+        return f"{was_made_safe}, and is off since: the run had not set it itself"
+    return f"frames were taken in the dark: {was_made_safe}"
