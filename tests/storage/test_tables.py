@@ -321,6 +321,8 @@ def test_everything_acknowledged_survives_a_kill(tmp_path: Path, after: int) -> 
 
 
 TRACKS = np.dtype([("frame", "<u8"), ("bead", "<i4")])
+WHOLE_AFTER_NS = 10**9  # without rows for so long a frame counts as whole
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("rows"), st.integers(1, 12)),
@@ -338,7 +340,7 @@ def test_parts_that_begin_whenever_it_is_asked_for_add_up_and_tear_no_frame(
 ) -> None:
     """Batches end anywhere in a frame; whoever reads gets each row once, and each frame from one file."""
     folder = Path(tempfile.mkdtemp(dir=tmp_path)) / "tracks"
-    clock, written = Tick(), 0
+    clock, written, last_ns = Tick(), 0, 0
     limits = PartLimits(rows=17, seconds=3.0)
     with RowSink.create(folder, RowSpec.of(TRACKS), limits=limits, clock=clock) as sink:
         for step, count in steps:
@@ -347,11 +349,11 @@ def test_parts_that_begin_whenever_it_is_asked_for_add_up_and_tear_no_frame(
                 table = np.zeros(count, TRACKS)
                 table["frame"], table["bead"] = sequence // beads, sequence % beads
                 sink.append(table, written)
-                written += count
+                written, last_ns = written + count, clock.ns
             elif step == "ask":
                 sink.begin_part()
             else:
-                clock.ns += count * 10**8  # less than what makes a frame count as whole
+                clock.ns = min(clock.ns + count * 10**8, last_ns + WHOLE_AFTER_NS - 1)
                 sink.tend()
         assert sink.stored == written
     found = read_rows(folder)
