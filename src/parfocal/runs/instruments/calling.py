@@ -278,6 +278,24 @@ def tells_of_an_end(error: ParfocalError) -> bool:
     return is_closing or isinstance(error, ServiceUnavailableError | MadeSafeError)
 
 
+def once_there(ask: Callable[[], T], is_back: Callable[[], bool]) -> T:
+    """Ask a service something, and again if it ended meanwhile and is back.
+
+    Parameters
+    ----------
+    ask : callable
+        Asks it; may be called again.
+    is_back : callable
+        Waits until it answers; returns False if that takes too long. Then `once_there` raises what `ask` did.
+    """
+    while True:
+        try:
+            return ask()
+        except CommandError as error:
+            if not tells_of_an_end(error) or not is_back():
+                raise
+
+
 def done_again(act: Callable[[], T], tries: int = TRIES) -> T:
     """Do something that may be done twice, from its beginning if an instrument ends meanwhile and is back."""
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, ServiceUnavailableError
-from parfocal.runs.instruments.calling import tells_of_an_end
+from parfocal.runs.instruments.calling import once_there
 from parfocal.runs.instruments.instruments import AcquiredFrames
 
 if TYPE_CHECKING:
@@ -128,14 +128,8 @@ class CameraSequence:
 
     def _once_there(self, ask: Callable[[], T]) -> T:
         """Ask the camera something, and again once it is back; raises if it is away for too long."""
-        try:
-            return ask()
-        except CommandError as error:
-            if not tells_of_an_end(error):
-                raise
-            if not poll_until(self._answers, self._restart_ns * 1e-9, clock=self._clock):
-                raise
-            return self._once_there(ask)
+        back_within_s = self._restart_ns * 1e-9
+        return once_there(ask, lambda: poll_until(self._answers, back_within_s, clock=self._clock))
 
     def _answers(self) -> bool:
         with suppress(CommandError):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import CommandError, DeadlineError, ServiceUnavailableError
 from parfocal.core.run_status import QueueDepth
-from parfocal.runs.instruments.calling import answers, tells_of_an_end
+from parfocal.runs.instruments.calling import answers, once_there
 from parfocal.runs.instruments.instruments import RunStart, RunStorage, RunStreams
 
 if TYPE_CHECKING:
@@ -211,19 +211,15 @@ class RecordingCalls:
 
     def _once_there(self, call: Callable[[], _T], done: Callable[[], _T | None] = lambda: None) -> _T:
         """Call the recorder, and again when it is back, if it ended meanwhile and has not `done` it."""
-        result: _T | None = None
-        while result is None:
-            try:
-                return call()
-            except CommandError as error:
-                if not tells_of_an_end(error):
-                    raise
-                is_back = poll_until(lambda: answers(self._client, _ANSWER_S), _BACK_S, clock=self._clock)
-                if not is_back:
-                    raise
-            with suppress(ServiceUnavailableError):  # it has ended once more
-                result = done()
-        return result
+
+        def again() -> _T:
+            return done() or call()
+
+        asks = chain((call,), repeat(again))
+        return once_there(lambda: next(asks)(), self._is_back)
+
+    def _is_back(self) -> bool:
+        return poll_until(lambda: answers(self._client, _ANSWER_S), _BACK_S, clock=self._clock)
 
 
 def told(counts: EventCounts) -> tuple[str, ...]:
