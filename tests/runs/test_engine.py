@@ -13,6 +13,7 @@ from parfocal.core.run_status import RunStatus
 from parfocal.runs.conditions.interlocks import Interlock
 from parfocal.runs.conditions.judging import observed
 from parfocal.runs.conditions.values import Lag, Reading
+from parfocal.runs.conditions.watching import ConditionWatch
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart, RunStorage
 from parfocal.runs.machine.timing import Timing
@@ -561,6 +562,52 @@ DOOR = Interlock(name="door", condition=CLOSED)
 PUNCTUAL = Lag(below=50, stale_s=1e6)
 
 
+def watched_doors(lab, *closed):
+    """Return what looks at a door, seldom, and what it has seen; `closed` tells what it is each time."""
+    states = iter(closed)
+
+    class Doors:
+        lag_ms = staticmethod(lambda: 0.0)
+        looks = 0
+
+        def ask(self, asked):
+            return None
+
+        def look(self, asked, answer, now_ns):
+            self.looks += 1
+            return next(states, closed[-1]), now_ns
+
+        def close(self):
+            pass
+
+    doors = Doors()
+    watch = ConditionWatch(doors, lab.clock, "run")
+    return doors, watch, watch.look([SELDOM], 1.0)
+
+
+SELDOM = Reading(service="door", command="is_closed", equals=True, every_s=3600, stale_s=1e6)
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_resume_has_interlocks_looked_at_and_goes_by_that(slow, closed):
+    doors, watch, facts = watched_doors(slow, True, closed)
+    door = Interlock(name="door", condition=SELDOM)
+    run = slow.run(series(5), interlocks=(door,), watch=watch, facts=facts)
+    slow.clock.wait_for_waiters()  # in the first exposure
+    run.pause("look")
+    slow.clock.advance(0.02)
+    slow.until(run, "paused")
+    run.resume()
+    assert poll_until(lambda: doors.looks == 2, PATIENCE_S)
+    if closed:
+        slow.until(run, "running")
+        return
+    assert poll_until(lambda: run.status().breached, PATIENCE_S)
+    status = run.status()
+    assert (status.state, status.waiting_for) == ("paused", "")
+    assert status.reason == "interlock 'door': door.is_closed is no, and not yes"
+
+
 def late_by(lag_ms, lab):
     return {PUNCTUAL.key: observed(PUNCTUAL, None, lag_ms, lab.clock.monotonic_ns())}
 
@@ -592,8 +639,12 @@ def test_an_interlock_aborts_the_exposure_and_the_run_is_not_resumed_before_it_h
     assert [command.command for command in run.status().commands] == ["interlock"]
     run.observed(door_is(True, slow))
     assert run.status().state == "paused", "what was breached is resumed by a person"
-    run.resume()
-    assert run.status().breached == ()
+    slow.clock.advance(0.001)
+    status = run.resume()
+    assert (status.state, status.breached) == ("paused", ())
+    assert status.waiting_for == "another look at interlock 'door', and goes on if that is well"
+    run.observed(door_is(True, slow))
+    assert run.status().waiting_for == ""
     slow.until(run, "running")
     while run.status().events_acquired < 1:
         run.observed(door_is(True, slow))

@@ -85,6 +85,29 @@ def test_an_open_door_pauses_every_run_in_the_dark_until_it_is_closed_and_somebo
     assert commands[0].details == {"interlock": "door", "breach": "pause", "reason": told}
 
 
+def test_a_run_is_resumed_by_what_is_so_then_and_not_by_what_was_seen_before(rig, door):
+    """It was exposed until the next look, which may be seconds later."""
+    door.set_temperature(20.0)
+    cool = Reading(service="door", command="temperature", below=30, unit="degC", every_s=5.0, stale_s=60.0)
+    handle = rig.run(series(100_000), name="cooled", interlocks=[Interlock(name="cool", condition=cool)])
+    until(lambda: handle.status().events_acquired >= 2, "it goes on")
+    handle.pause("look")
+    until(lambda: handle.status().state == "paused", "paused")
+    before = handle.status().events_acquired
+    door.set_temperature(50.0)
+    handle.resume()
+    until(lambda: handle.status().breached, "it is seen how warm it is")
+    status = handle.status()
+    assert (status.state, status.events_acquired) == ("paused", before)
+    assert status.reason == "interlock 'cool': door.temperature is 50 degC, and not below 30 degC"
+    door.set_temperature(20.0)
+    until(lambda: not handle.status().breached, "it is cool")
+    handle.resume()
+    until(lambda: handle.status().events_acquired > before, "it goes on")
+    handle.cancel("the test is over")
+    assert handle.wait(timeout_s=PATIENCE_S).outcome == "cancelled"
+
+
 def test_a_run_that_would_begin_with_a_breach_is_refused(rig, door):
     door.open_door()
     with pytest.raises(BadInputError, match=r"interlock 'door'.*Nothing was started"):

@@ -329,7 +329,8 @@ class Orders(RuleBasedStateMachine):
                 break
             self.look_again()
             self.give(inputs.Answer(self.now, True))
-            self.give(inputs.Resume(self.now))
+            self.resume("shift")
+            self.look_again()
             self.perform(0)
         assert self.machine.state == "ended"
         if self.wish:
@@ -351,6 +352,7 @@ class InterlockedOrders(Orders):
 
     def __init__(self) -> None:
         self.seen: dict[str, tuple[bool | None, int]] = {}
+        self.resumed_ns: int | None = None  # of the resume that waits
         super().__init__()
 
     def make_plan(self, length: int = 6) -> None:
@@ -372,8 +374,12 @@ class InterlockedOrders(Orders):
         task = self.machine.task
         if task is not before.task and self.machine.takes_light:
             assert self.is_well(), f"{type(task).__name__} began although an interlock was breached"
-        if isinstance(given, inputs.Resume) and before.held is not None:
-            assert (self.machine.held is None) == self.is_well()
+        if before.held is not None and self.machine.held is None and self.machine.end is None:
+            assert self.resumed_ns is not None, "it went on, although that was withdrawn"
+            assert all(at_ns >= self.resumed_ns for _, at_ns in self.seen.values()), "by what was seen before"
+            assert self.is_well()
+        if not self.is_well():
+            self.resumed_ns = None
         return effects
 
     def look(self, asked: Reading, value: bool | None) -> None:
@@ -416,12 +422,26 @@ class InterlockedOrders(Orders):
                 self.perform(0)
 
     def resume(self, policy: str) -> None:
+        self.now += 1
+        if self.machine.held is not None and self.is_well() and self.resumed_ns is None:
+            self.resumed_ns = self.now
         self.give(inputs.Resume(self.now, policy))
-        assert self.machine.state not in ("pausing", "paused") or not self.is_well()
+
+    def pause(self) -> None:
+        self.resumed_ns = None
+        super().pause()
+
+    def fail(self) -> None:
+        self.resumed_ns = None
+        super().fail()
 
     def look_again(self) -> None:
+        if self.machine.held is not None and self.machine.held.resume is not None:
+            self.resumed_ns = self.now
         self.look(DOOR, True)
         self.look(CAGE, True)
+        assert self.resumed_ns is None or self.machine.held is None, "it does not go on"
+        self.resumed_ns = None
 
 
 OFTEN = {
@@ -433,6 +453,8 @@ OFTEN = {
     "the door opens as it exposes": 3,
     "the door opens late": 2,
     "resume": 5,
+    "all is closed": 3,
+    "finish": 1,
     "pause": 2,
     "time passes": 1,
     "restart": 1,
@@ -457,6 +479,8 @@ def test_pauses_cancels_interlocks_and_crashes_in_any_order(happens):
         "the door opens as it exposes": orders.open_the_door_during_an_exposure,
         "the door opens late": orders.open_the_door_too_late_to_abort,
         "resume": lambda: orders.resume("shift"),
+        "all is closed": orders.look_again,
+        "finish": orders.finish,
         "pause": orders.pause,
         "time passes": lambda: [orders.time_passes() for _ in range(4)],
         "restart": lambda: orders.restart() if orders.at_risk() else None,
@@ -661,6 +685,8 @@ def test_an_image_that_an_interlock_has_aborted_is_taken_again_and_a_stimulus_is
             break
         if isinstance(task, tasks.Hold):
             shell.machine, _ = advance(shell.machine, inputs.Resume(shell.now))
+            fact = observed(DOOR, None, True, shell.now)
+            shell.machine, _ = advance(shell.machine, inputs.Observed(shell.now, {DOOR.key: fact}))
             shell.report = inputs.Woken(shell.now)
             continue
         begun += isinstance(task, tasks.Expose)
@@ -675,3 +701,45 @@ def test_an_image_that_an_interlock_has_aborted_is_taken_again_and_a_stimulus_is
     assert begun == exposures
     assert counts.stimulations.unsure == (kind == "stimulus")
     assert counts.acquired == (kind == "image")
+
+
+def held(*seen: bool | None) -> Machine:
+    """Return a machine that an open door has paused, resumed once it was closed, after what was seen then."""
+    machine = Machine(interlocks=INTERLOCKS[:1], facts={DOOR.key: observed(DOOR, None, True, 0)})
+    machine, _ = advance(machine.to("running"), inputs.Pause(1, "look"))
+    for now, closed in enumerate(seen, 2):
+        machine, _ = advance(machine, inputs.Observed(now, {DOOR.key: observed(DOOR, None, closed, now)}))
+    return machine
+
+
+def test_a_run_goes_on_by_what_was_looked_at_after_its_resume_only():
+    machine, effects = advance(held(True), inputs.Resume(10))
+    assert (machine.state, effects) == ("paused", ())
+    for asked_ns, state in ((9, "paused"), (10, "running")):
+        fact = observed(DOOR, None, True, 20, asked_ns=asked_ns)
+        machine, effects = advance(machine, inputs.Observed(20, {DOOR.key: fact}))
+        assert machine.state == state
+    assert effects == (tasks.Wake(),)
+    assert machine.held is None
+
+
+def test_a_door_that_was_opened_before_the_resume_keeps_the_run_paused_and_says_so():
+    machine, _ = advance(held(True), inputs.Resume(10))
+    machine, _ = advance(machine, inputs.Observed(12, {DOOR.key: observed(DOOR, None, False, 12)}))
+    assert machine.state == "paused"
+    assert machine.held.reason == "interlock 'door': door.is_closed is no, and not yes"
+    for now in (14, 16):  # it is closed again: a person resumes
+        machine, _ = advance(machine, inputs.Observed(now, {DOOR.key: observed(DOOR, None, True, now)}))
+        assert machine.state == "paused"
+
+
+@pytest.mark.parametrize(
+    "wish", [inputs.Pause(11, "wait"), inputs.TaskFailed(11, "camera", "DeviceError", "broke")]
+)
+def test_what_holds_a_run_after_its_resume_wins(wish):
+    machine, _ = advance(held(True).having(on_failure="pause", event=image(0, None)), inputs.Resume(10))
+    machine, _ = advance(machine, wish)
+    machine, _ = advance(machine, inputs.Observed(12, {DOOR.key: observed(DOOR, None, True, 12)}))
+    assert machine.state == "paused"
+    assert machine.held.reason in ("wait", "broke")
+    assert machine.held.since_ns == 1

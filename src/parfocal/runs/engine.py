@@ -264,7 +264,10 @@ class RunEngine:
         return self._wish(lambda now: inputs.Pause(now, reason))
 
     def resume(self, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
-        """Go on after a pause; `BadInputError` for a gap that is none, or if `check_resume` raises it."""
+        """Go on after a pause; `BadInputError` for a gap that is none, or if `check_resume` raises it.
+
+        It stays paused until all that its interlocks ask for was looked at once more, and is well.
+        """
         if not 0 <= gap_s < float("inf"):
             raise BadInputError(f"gap_s is a number of seconds, 0 or more, not {gap_s}")
         self.check_resume()
@@ -534,8 +537,12 @@ class RunEngine:
         if self._watch is not None and self._machine.event is not before.event:
             self._watch.want(conditions_of(self._machine.event))
         self._facts.see(self._machine, given, self._clock)
+        held = self._machine.held
+        if self._watch is not None and held is not None and held.resume is given:
+            self._watch.look_again(given.now_ns)
         if (
-            isinstance(given, inputs.Resume | inputs.Replaced)
+            isinstance(given, inputs.Replaced)
+            or (before.held is not None and held is None and self._machine.end is None)
             or self._machine.conditions.last is not before.conditions.last
             or before.at_end > self._machine.at_end
         ):

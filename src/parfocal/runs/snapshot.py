@@ -12,6 +12,7 @@ from parfocal.runs.conditions.judging import judged
 from parfocal.runs.instruments.instruments import EventProgress, RunStorage
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.deciding import question_of
+from parfocal.runs.machine.guarding import unseen_since_resume
 from parfocal.runs.machine.tasks import Acquire, Ask, Sleep
 from parfocal.runs.status_text import clock_text
 
@@ -104,7 +105,7 @@ def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int
         state=machine.state,
         outcome=machine.outcome,
         reason=machine.reason or (end.reason if end else held.reason if held else ""),
-        waiting_for=facts.waiting_for or _awaited(machine, now_ns),
+        waiting_for=facts.waiting_for or _looks(machine) or _awaited(machine, now_ns),
         conditions=_conditions(machine, now_ns),
         event_number=-1 if event is None else event.number,
         event_kind="" if event is None else event.kind,
@@ -149,6 +150,12 @@ def _question(machine: Machine) -> str:
     if event.kind == "confirm":
         return event.text if machine.wait_until_ns else ""
     return question_of(event)
+
+
+def _looks(machine: Machine) -> str:
+    """Return what is looked at before a run that was resumed goes on; "" if nothing."""
+    names = ", ".join(repr(name) for name in unseen_since_resume(machine))
+    return f"another look at interlock {names}, and goes on if that is well" if names else ""
 
 
 def _awaited(machine: Machine, now_ns: int) -> str:

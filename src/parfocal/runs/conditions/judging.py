@@ -25,6 +25,8 @@ class Observation(msgspec.Struct, frozen=True):
         Since when it has been as wanted at each look; None if it is not.
     looked_ns : int
         When somebody looked last, and everything that was exposed before had been analysed.
+    asked_ns : int
+        When that look began: it shows nothing that was so only before.
     """
 
     value: Told | None
@@ -32,6 +34,7 @@ class Observation(msgspec.Struct, frozen=True):
     problem: str = ""
     met_since_ns: int | None = None
     looked_ns: int = 0
+    asked_ns: int = 0
 
 
 Facts = Mapping[str, Observation]
@@ -52,8 +55,11 @@ def observed(
     at_ns: int,
     problem: str = "",
     looked_ns: int | None = None,
+    asked_ns: int | None = None,
 ) -> Observation:
     """Return what is known of a value after another look at it, at `looked_ns` if that is not `at_ns`.
+
+    `asked_ns` is when the look began, if that is not `at_ns`.
 
     Examples
     --------
@@ -68,7 +74,9 @@ def observed(
         is_fresh = before is not None and at_ns - before.at_ns <= asked.stale_s * 1e9
         since_ns = before.met_since_ns if before is not None and is_fresh else None
         since_ns = at_ns if since_ns is None else since_ns
-    return Observation(value, at_ns, problem, since_ns, at_ns if looked_ns is None else looked_ns)
+    looked_ns = at_ns if looked_ns is None else looked_ns
+    asked_ns = at_ns if asked_ns is None else asked_ns
+    return Observation(value, at_ns, problem, since_ns, looked_ns, asked_ns)
 
 
 def holds(condition: Condition, facts: Facts, now_ns: int) -> bool | None:

@@ -31,6 +31,10 @@ class _Watched:
     call: Call | None = None
     asked_ns: int = 0
 
+    def due_from_ns(self, since_ns: int) -> int:
+        """Return from when on it is to be looked at; at once if the last look began before `since_ns`."""
+        return min(self.due_ns, since_ns) if self.asked_ns < since_ns else self.due_ns
+
 
 class ConditionWatch:
     """Looks at values, each as often as it says, and tells what it sees. Nobody waits for it.
@@ -52,6 +56,7 @@ class ConditionWatch:
         self._wanted: dict[str, _Watched] = {}
         self._wake = threading.Event()
         self._closed = False
+        self._since_ns = 0
         self._tell: Callable[[dict[str, Observation]], None] | None = None
         self._is_analysing: Callable[[], bool] = lambda: False
         self._thread: threading.Thread | None = None
@@ -83,6 +88,11 @@ class ConditionWatch:
                 if not isinstance(one, OperatorAnswer)  # people give answers to the run
             }
             self._begin()
+        self._wake.set()
+
+    def look_again(self, since_ns: int) -> None:
+        """Look at everything at once that nobody began to look at since then. Any thread."""
+        self._since_ns = since_ns
         self._wake.set()
 
     def start(
@@ -128,7 +138,8 @@ class ConditionWatch:
     def _pause_s(self) -> float:
         now_ns = self._clock.monotonic_ns()
         with self._lock:
-            due = [one.due_ns for one in self._wanted.values() if one.call is None]
+            wanted = self._wanted.values()
+            due = [one.due_from_ns(self._since_ns) for one in wanted if one.call is None]
         return min(_LONGEST_S, max(0.0, (min(due) - now_ns) * 1e-9)) if due else _LONGEST_S
 
     def _turn(self) -> dict[str, Observation]:
@@ -143,7 +154,7 @@ class ConditionWatch:
 
     def _looked(self, one: _Watched) -> Observation | None:
         now_ns = self._clock.monotonic_ns()
-        if one.call is None and now_ns < one.due_ns:
+        if one.call is None and now_ns < one.due_from_ns(self._since_ns):
             return None
         try:
             if one.call is None:
@@ -158,8 +169,8 @@ class ConditionWatch:
             looked_ns = self._settled_ns(one, now_ns)
             value, at_ns = self._sources.look(one.asked, call, now_ns if call is None else one.asked_ns)
         except ParfocalError as error:
-            return observed(one.asked, one.seen, None, now_ns, str(error))
-        return observed(one.asked, one.seen, value, at_ns, looked_ns=looked_ns)
+            return observed(one.asked, one.seen, None, now_ns, str(error), asked_ns=one.asked_ns)
+        return observed(one.asked, one.seen, value, at_ns, looked_ns=looked_ns, asked_ns=one.asked_ns)
 
     def _settled_ns(self, one: _Watched, now_ns: int) -> int:
         """Return as of when a look at a value has everything in it; rows wait for the analysis of images."""

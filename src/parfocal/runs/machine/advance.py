@@ -7,7 +7,7 @@ import msgspec
 from parfocal.runs.machine import inputs
 from parfocal.runs.machine.choosing import choose
 from parfocal.runs.machine.deciding import answered, follow, interrupts, replanned, shifted
-from parfocal.runs.machine.guarding import guarded, observed, refusal
+from parfocal.runs.machine.guarding import guarded, observed, refusal, unseen_since_resume
 from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
 from parfocal.runs.machine.reports import take
 from parfocal.runs.machine.tasks import (
@@ -49,6 +49,8 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
         case inputs.Observed():
             facts = {**machine.facts, **given.facts}
             machine, effects = observed(machine.having(facts=facts), given.now_ns)
+            if machine.held is not None and machine.held.resume is not None:
+                return _go_on(machine, given.now_ns)
             return machine, effects or interrupts(machine, given.now_ns)
         case inputs.Noted():
             counts = machine.counts.failed(given.source, given.type, given.message, given.event)
@@ -60,8 +62,11 @@ def advance(machine: Machine, given: inputs.Input) -> Advanced:
 
 
 def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
-    if machine.held is not None or not machine.may_change:
+    if not machine.may_change:
         return machine, ()
+    if machine.held is not None:
+        held = machine.held.unresumed(pause.reason)
+        return machine if held is machine.held else machine.having(held=held), ()
     busy = machine.is_busy or machine.state == "pending"
     machine = machine.having(held=Pausing(pause.reason, pause.now_ns))
     if machine.may_hold:
@@ -70,16 +75,26 @@ def _pause(machine: Machine, pause: inputs.Pause) -> Advanced:
 
 
 def _resume(machine: Machine, resume: inputs.Resume) -> Advanced:
+    """Go on, or wait with that until all that interlocks ask for was looked at since."""
     held = machine.held
-    if held is None or refusal(machine, resume.now_ns):
+    if held is None or held.resume is not None or refusal(machine, resume.now_ns):
         return machine, ()
-    timing = machine.timing.resumed(resume.policy, resume.gap_ns, held.since_ns, resume.now_ns)
-    until_ns = machine.wait_until_ns
-    if until_ns > 0 and resume.policy == "shift":
-        until_ns += resume.now_ns - held.since_ns
-    conditions = machine.conditions
-    if resume.policy == "shift":
-        conditions = shifted(conditions, resume.now_ns - held.since_ns)
+    return _go_on(machine.having(held=msgspec.structs.replace(held, resume=resume)), resume.now_ns)
+
+
+def _go_on(machine: Machine, now_ns: int) -> Advanced:
+    """End the pause as the resume says, unless that still waits for interlocks."""
+    held = machine.held
+    assert held is not None
+    assert held.resume is not None
+    if unseen_since_resume(machine):
+        return machine, ()
+    policy, paused_ns = held.resume.policy, now_ns - held.since_ns
+    timing = machine.timing.resumed(policy, held.resume.gap_ns, held.since_ns, now_ns)
+    until_ns, conditions = machine.wait_until_ns, machine.conditions
+    if policy == "shift":
+        until_ns += paused_ns if until_ns > 0 else 0
+        conditions = shifted(conditions, paused_ns)
     machine = machine.having(
         held=None, timing=timing, wait_until_ns=until_ns, placed=False, conditions=conditions
     )

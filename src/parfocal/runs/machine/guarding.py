@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from parfocal.runs.conditions.interlocks import Breach, breaches
 from parfocal.runs.machine.machine import Machine, Pausing, RunEnd
 from parfocal.runs.machine.tasks import Abort, Darken, Effect, Expose, HoldCall, Wake
@@ -11,7 +13,7 @@ def guarded(machine: Machine, now_ns: int) -> Machine:
     """Return the machine held, or at its end, if an interlock is breached.
 
     What cannot be told counts as a breach, as does what was last seen too long ago. A run that is at its end,
-    or is held already, only takes note of it.
+    or is held already, only takes note of it; a resume that waits for what was looked at is withdrawn.
     """
     if not machine.interlocks:
         return machine
@@ -23,7 +25,10 @@ def guarded(machine: Machine, now_ns: int) -> Machine:
     first = found[0]
     if first.breach == "end":
         return machine.having(end=RunEnd("failed", first.told), held=None)
-    return machine if machine.held is not None else machine.having(held=Pausing(first.told, now_ns))
+    held = machine.held
+    return machine.having(
+        held=Pausing(first.told, now_ns) if held is None else held.unresumed(first.told),
+    )
 
 
 def observed(before: Machine, now_ns: int) -> tuple[Machine, tuple[Effect, ...]]:
@@ -50,3 +55,19 @@ def observed(before: Machine, now_ns: int) -> tuple[Machine, tuple[Effect, ...]]
 def refusal(machine: Machine, now_ns: int) -> tuple[Breach, ...]:
     """Return the interlocks for which a run that is held may not be resumed."""
     return breaches(machine.interlocks, machine.facts, now_ns) if machine.held is not None else ()
+
+
+def unseen_since_resume(machine: Machine) -> tuple[str, ...]:
+    """Return the interlocks that a resume waits for: what they ask for was not looked at since it came."""
+    held = machine.held
+    if held is None or held.resume is None:
+        return ()
+    return tuple(dict.fromkeys(_unseen_since(machine, held.resume.now_ns)))
+
+
+def _unseen_since(machine: Machine, since_ns: int) -> Iterator[str]:
+    for interlock in machine.interlocks:
+        for one in interlock.condition.comparisons():
+            seen = machine.facts.get(one.key)
+            if seen is None or seen.asked_ns < since_ns:
+                yield interlock.name

@@ -22,7 +22,7 @@ from parfocal.runs.conditions.interlocks import Breach, Interlock
 from parfocal.runs.conditions.judging import Facts
 from parfocal.runs.machine.counts import EventCounts
 from parfocal.runs.machine.focus import FocusOffsets
-from parfocal.runs.machine.inputs import Answer
+from parfocal.runs.machine.inputs import Answer, Resume
 from parfocal.runs.machine.states import TABLE
 from parfocal.runs.machine.tasks import (
     Acquire,
@@ -45,10 +45,18 @@ TRIES = 3
 
 
 class Pausing(msgspec.Struct, frozen=True):
-    """A pause that was asked for: why, and since when."""
+    """A pause that was asked for: why, and since when.
+
+    `resume` was asked for since, and waits until all that interlocks ask for was looked at once more.
+    """
 
     reason: str
     since_ns: int
+    resume: Resume | None = None
+
+    def unresumed(self, reason: str) -> Pausing:
+        """Return it with a resume that waits withdrawn, for that reason; as it is if none waits."""
+        return self if self.resume is None else Pausing(reason, self.since_ns)
 
 
 class RunEnd(msgspec.Struct, frozen=True):

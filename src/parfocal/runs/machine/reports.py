@@ -248,7 +248,8 @@ def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
 
 def _paused(machine: Machine, message: str, now_ns: int) -> Machine:
     """Have a person look; the event in hand is tried again afterwards."""
-    return machine.having(held=machine.held or Pausing(message, now_ns), tries=0, placed=False)
+    held = Pausing(message, now_ns) if machine.held is None else machine.held.unresumed(message)
+    return machine.having(held=held, tries=0, placed=False)
 
 
 def _dropped(machine: Machine, reason: str, frames: int = 0) -> Machine:
