@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from parfocal.core.errors import CancelledError, ServiceUnavailableError
-from parfocal.ipc.dispatcher import CLOSING
+from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.errors import ServiceUnavailableError
+from parfocal.ipc import RECEIVER, Client, CommandTable, Server, command, current_call
 from parfocal.runs.instruments.camera_sequence import CameraSequence
 from parfocal.testing.clock import ManualClock
+
+PATIENCE_S = 30.0
 
 
 class Camera:
@@ -187,25 +190,65 @@ def test_a_light_that_does_not_come_back_stops_the_camera(camera, sequence):
 
 
 @pytest.mark.parametrize("how", ["aborted", "at its time"])
-@pytest.mark.parametrize(
-    "error",
-    [
-        ServiceUnavailableError("camera ended before it answered", service="camera"),
-        CancelledError(f"camera.stop was cancelled while queued: {CLOSING}"),
-    ],
-    ids=["killed", "stood still"],
-)
-def test_a_camera_that_is_away_as_it_is_to_stop_is_stopped_once_it_is_back(camera, sequence, how, error):
+def test_a_camera_that_is_away_as_it_is_to_stop_is_stopped_once_it_is_back(camera, sequence, how):
     """It goes on by itself with a sequence that has no end, which nobody would stop after the run."""
     stop, ends = camera._stop, []
 
     def dies() -> None:
         camera._stop = stop
         camera.restarts += 1
-        raise error
+        raise ServiceUnavailableError("camera ended before it answered", service="camera")
 
     camera._stop = dies
     camera.at[4] = sequence._aborted.set if how == "aborted" else lambda: ends.append(True)
     ended = sequence.run(None, lambda: bool(ends))
     assert ended.whole == (how == "at its time")
     assert not camera.running
+
+
+class ServedCamera:
+    """The camera in memory as a service, whose `start` is held up until it is told to go on, or ends."""
+
+    def __init__(self, camera: Camera) -> None:
+        self.camera = camera
+        self.is_asked = threading.Event()
+
+    @command()
+    def start(self, count: int | None = None) -> None:
+        self.is_asked.set()
+        while self.camera.away:
+            current_call().wait(0.005)
+        self.camera._start(count)
+
+    @command(lane=RECEIVER)
+    def is_running(self) -> bool:
+        return self.camera._is_running()
+
+    @command(lane=RECEIVER)
+    def counts(self) -> dict[str, int]:
+        return self.camera._counts()
+
+    @command(lane=RECEIVER)
+    def state(self) -> dict[str, str]:
+        return self.camera._state()
+
+
+def test_a_camera_that_stood_still_and_closes_in_order_as_it_is_started_takes_all_once_it_is_back(
+    camera, tmp_path
+):
+    """It was told as cancelled, and failed the run; one that is killed in the same moment did not."""
+    camera.away, served = True, ServedCamera(camera)
+    ended = []
+    with Client(tmp_path, "camera") as client:
+        with Server(CommandTable.of(served), tmp_path, "camera"):
+            one = CameraSequence(
+                client, threading.Event(), lambda: camera.restarts, SYSTEM_CLOCK, restart_s=PATIENCE_S
+            )
+            running = threading.Thread(target=lambda: ended.append(one.run(5)))
+            running.start()
+            assert served.is_asked.wait(PATIENCE_S)
+        camera.away = False
+        camera.restarts += 1
+        with Server(CommandTable.of(ServedCamera(camera)), tmp_path, "camera"):
+            running.join(PATIENCE_S)
+    assert [(one.frames, one.whole) for one in ended] == [(5, True)]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import CancelledError, CommandError, ServiceDiedError, ServiceUnavailableError
+from parfocal.core.errors import CommandError, ServiceDiedError, ServiceUnavailableError
 from parfocal.runs.instruments.instruments import RunStart
 from parfocal.runs.instruments.recording_calls import TOLD_BY_RECORDER, RecordingCalls
 from parfocal.runs.machine.counts import EventCounts
@@ -95,7 +95,8 @@ class Mortal:
         if len(self.asked) == 1 and self._ends:
             raise ServiceDiedError(f"recorder ended before it answered {command}", service="recorder")
         if len(self.asked) <= self._ends:
-            raise CancelledError(f"recorder.{command} was cancelled while queued: the service is closing")
+            words = f"recorder.{command} was cancelled while queued: the service is closing"
+            raise ServiceUnavailableError(words, service="recorder")
         return "/runs/a"
 
     def ping(self, timeout_s: float) -> float:

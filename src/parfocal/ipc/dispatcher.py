@@ -43,8 +43,8 @@ from parfocal.ipc.codec import Decoder, Part, encode
 from parfocal.ipc.command_table import BoundCommand, CommandTable
 from parfocal.ipc.commands import CommandInfo
 from parfocal.ipc.lease_table import BEAT_NS, LeaseTable, LostLease, check_period
+from parfocal.ipc.remote_errors import CLOSING
 
-CLOSING = "the service is closing"
 RELEASED = "its lease was released"
 """Why an output is made safe whose client has asked for that."""
 
@@ -270,7 +270,7 @@ class Dispatcher:
     # --- at the end
 
     def close(self, now_ns: int) -> list[Action]:
-        """Take no more commands, and end those that there are."""
+        """Take no more commands, and end those that there are: `ServiceUnavailableError` for who waits."""
         self._closing = True
         return [action for call in self._calls.active() for action in self._end(call, CLOSING, now_ns)]
 

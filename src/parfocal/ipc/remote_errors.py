@@ -29,6 +29,10 @@ _DETAILS: dict[str, tuple[str, ...]] = {
 }
 
 
+CLOSING = "the service is closing"
+"""Why calls of a service that ends are ended: for whoever waits, nobody is there to answer."""
+
+
 def raised(error: BaseException, service: str, command: str) -> ErrorInfo:
     """Describe what a command raised, with its traceback."""
     return ErrorInfo(
@@ -42,9 +46,19 @@ def raised(error: BaseException, service: str, command: str) -> ErrorInfo:
 
 
 def refused(error: errors.CommandError, service: str, command: str) -> ErrorInfo:
-    """Describe why the service itself gives no result: unknown, bad arguments, cancelled, too late ..."""
+    """Describe why the service itself gives no result: unknown, bad arguments, cancelled, too late ...
+
+    A call that was ended because the service is closing was not cancelled by anybody.
+
+    Examples
+    --------
+    >>> refused(errors.CancelledError("cancelled while running", reason=CLOSING), "stage", "move_to").kind
+    'ServiceUnavailableError'
+    """
+    is_closing = isinstance(error, errors.CancelledError) and error.reason == CLOSING
+    kind = errors.ServiceUnavailableError if is_closing else type(error)
     return ErrorInfo(
-        kind=type(error).__name__,
+        kind=kind.__name__,
         message=_sendable(str(error)),
         service=service,
         command=command,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from parfocal.core.clock import Clock, poll_until
 from parfocal.core.errors import (
-    CancelledError,
     CommandError,
     CommandFailedError,
     FrameLostError,
@@ -17,7 +16,6 @@ from parfocal.core.errors import (
     ParfocalError,
     ServiceUnavailableError,
 )
-from parfocal.ipc.dispatcher import CLOSING
 from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestartedError
 from parfocal.runs.machine.machine import TRIES
 
@@ -274,8 +272,7 @@ class InstrumentCalls:
 
 def tells_of_an_end(error: ParfocalError) -> bool:
     """Whether a call has failed for the end of a service: its own, or one for which it was made safe."""
-    is_closing = isinstance(error, CancelledError) and CLOSING in str(error)
-    return is_closing or isinstance(error, ServiceUnavailableError | MadeSafeError)
+    return isinstance(error, ServiceUnavailableError | MadeSafeError)
 
 
 def once_there(ask: Callable[[], T], is_back: Callable[[], bool]) -> T:
