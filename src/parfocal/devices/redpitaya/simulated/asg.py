@@ -15,7 +15,7 @@ from parfocal.devices.redpitaya.simulated.sources import (
     Shuffled,
     SignalSource,
 )
-from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, RegisterFile, signed
+from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, WORD, RegisterFile, signed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,28 +31,23 @@ _SOFTWARE, _HIGH = 1, 5
 _PHASE_BITS = int(PHASE_MASK)
 _PHASE_RANGE = _PHASE_BITS + 1
 _TICKS_PER_US = CLOCK_HZ // 1_000_000
-_WRITABLE = {
-    _SCALE: 0x3FFF3FFF,
-    _WRAP: _PHASE_BITS,
-    _PHASE: _PHASE_BITS,
-    _STEP: _PHASE_BITS,
-    _CYCLES: 0xFFFFFFFF,
-    _BURSTS: 0xFFFF,
-    _DELAY: 0xFFFFFFFF,
+_WORDS = {
+    _SCALE: (0x2000, 0x3FFF3FFF),
+    _WRAP: (_PHASE_BITS, _PHASE_BITS),
+    _PHASE: (0, _PHASE_BITS),
+    _STEP: (0, _PHASE_BITS),
+    _CYCLES: WORD,
+    _BURSTS: (0, 0xFFFF),
+    _DELAY: WORD,
 }
-_RESET_WORDS = {_SCALE: 0x2000, _WRAP: _PHASE_BITS}
 
 
 class SimulatedAsg(RegisterFile):
     """Both channels. The tables can be written and not read, as in the gateware."""
 
     def __init__(self, signals: Signals) -> None:
-        channels = (0, _CHANNEL_BYTES)
-        super().__init__(
-            writable={_CONTROL: 0x1FFF1FFF}
-            | {base + offset: mask for base in channels for offset, mask in _WRITABLE.items()},
-            reset={base + offset: word for base in channels for offset, word in _RESET_WORDS.items()},
-        )
+        words = {base + offset: word for base in (0, _CHANNEL_BYTES) for offset, word in _WORDS.items()}
+        super().__init__({_CONTROL: (0, 0x1FFF1FFF), **words})
         self._signals = signals
         self._tables = [np.zeros(TABLE, np.int64), np.zeros(TABLE, np.int64)]
         self._played: list[Player | None] = [None, None]
@@ -130,7 +125,7 @@ class SimulatedAsg(RegisterFile):
         )
 
     def _bits(self, channel: int) -> int:
-        return self.words.get(_CONTROL, 0) >> (16 * channel)
+        return self.words[_CONTROL] >> (16 * channel)
 
     def _output(self, channel: int) -> NDArray[np.float64]:
         scale = self._word(channel, _SCALE)
@@ -139,4 +134,4 @@ class SimulatedAsg(RegisterFile):
         return np.clip(played, -FULL_SCALE, FULL_SCALE - 1)
 
     def _word(self, channel: int, offset: int) -> int:
-        return self.words.get(channel * _CHANNEL_BYTES + offset, 0)
+        return self.words[channel * _CHANNEL_BYTES + offset]

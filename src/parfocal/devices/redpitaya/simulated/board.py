@@ -18,7 +18,7 @@ from parfocal.devices.redpitaya.simulated.pid import SimulatedPid
 from parfocal.devices.redpitaya.simulated.plant import Plant
 from parfocal.devices.redpitaya.simulated.scope import SimulatedScope
 from parfocal.devices.redpitaya.simulated.signals import Signals
-from parfocal.devices.redpitaya.simulated.words import RegisterFile
+from parfocal.devices.redpitaya.simulated.words import WORD, RegisterFile, constants
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,11 +32,14 @@ _FIRST = 0x40000000
 _DSP = 0x40300000
 _TRIG, _IIR, _IQ2_2 = 3, 4, 14
 _SCOPE_SLOTS = (8, 9)
-_SLOW_OUTPUTS = dict.fromkeys((0x28, 0x2C), 0xFFFFFF)
+_SLOW_OUTPUTS = dict.fromkeys((0x28, 0x2C), (0, 0xFFFFFF))
 """The last two of four: the first two follow pwm0 and pwm1, and cannot be written."""
-_TRIG_WORDS = dict.fromkeys((0x104, 0x108, 0x10C, 0x110, 0x118, 0x11C), 0xFFFFFFFF)
-_IIR_WORDS = dict.fromkeys((0x100, 0x104, 0x120), 0xFFFFFFFF)
-_IIR_CONSTANTS = {0x200: 64, 0x204: 32, 0x208: 16, 0x220: 1, 0x224: 5, 0x228: 10}
+_TRIG_WORDS = dict.fromkeys((0x104, 0x108, 0x10C, 0x110, 0x118, 0x11C), WORD)
+_IIR_WORDS = {
+    **dict.fromkeys((0x100, 0x104, 0x120), WORD),
+    **constants(0x200, 64, 32, 16),
+    **constants(0x220, 1, 5, 10),
+}
 
 
 class SimulatedBoard:
@@ -137,8 +140,8 @@ def _slots(signals: Signals) -> list[DspSlot]:
     signals.derived[_IQ2_2] = partial(iqs[2].quadrature, second=True)
     return [
         *pids,
-        DspSlot(_TRIG, signals, sync, writable=_TRIG_WORDS),
-        DspSlot(_IIR, signals, sync, writable=_IIR_WORDS, reset=_IIR_CONSTANTS),
+        DspSlot(_TRIG, signals, sync, words=_TRIG_WORDS),
+        DspSlot(_IIR, signals, sync, words=_IIR_WORDS),
         *iqs,
         DspSlot(8, signals, sync, chosen=10),
         DspSlot(9, signals, sync, chosen=11),

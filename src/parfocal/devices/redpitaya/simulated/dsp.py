@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, RegisterFile
+from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, RegisterFile, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from parfocal.devices.redpitaya.simulated.signals import Signals
 
@@ -47,8 +47,8 @@ class DspSlot(RegisterFile):
         Shared by all slots.
     chosen : int
         Slot that its input takes at power-on.
-    writable, reset : mapping
-        Of the module's own words.
+    words : Words
+        The module's own.
     """
 
     def __init__(
@@ -58,12 +58,9 @@ class DspSlot(RegisterFile):
         sync: SyncBits,
         *,
         chosen: int = OFF,
-        writable: Mapping[int, int] | None = None,
-        reset: Mapping[int, int] | None = None,
+        words: Words | None = None,
     ) -> None:
-        super().__init__(
-            writable={INPUT: 0xF, OUTPUT: 0x3, **(writable or {})}, reset={INPUT: chosen, **(reset or {})}
-        )
+        super().__init__({INPUT: (chosen, 0xF), OUTPUT: (0, 0x3), **(words or {})})
         self.slot = slot
         self.signals = signals
         self.sync = sync
@@ -93,8 +90,5 @@ class DspSlot(RegisterFile):
             self.signals.change(tick, self.slot, outputs=value & 0x3)
 
     def _saturated(self, tick: int) -> int:
-        flags = 0
-        for output, slot in enumerate((12, 13)):
-            if self.signals.now(slot, tick) in (-FULL_SCALE, FULL_SCALE - 1):
-                flags |= 1 << output
-        return flags
+        limits = (-FULL_SCALE, FULL_SCALE - 1)
+        return sum((self.signals.now(slot, tick) in limits) << output for output, slot in enumerate((12, 13)))

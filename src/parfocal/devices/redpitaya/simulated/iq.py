@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from parfocal.devices.redpitaya.simulated import dsp
 from parfocal.devices.redpitaya.simulated.sources import Level, Tone, angles
-from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, signed
+from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, WORD, constants, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,24 +33,16 @@ _SHORT_WINDOW, _LONG_WINDOW = 1 << 10, 1 << 20
 _POINTS = 32
 _MOST_SAMPLES = 65536
 _MOST_CYCLES = 4096
-_WRITABLE = {
-    _FLAGS: 0x3F,
-    _PHASE: 0xFFFFFFFF,
-    _FREQUENCY: 0xFFFFFFFF,
-    _SELECT: 0xF,
-    **dict.fromkeys((_G1, _G2, _G3, _G4), (1 << _GAIN_BITS) - 1),
-    _IN_FILTER: 0xFF,
-    _FILTER: 0xFFFF,
-    _AVERAGES: 0xFFFFFFFF,
-    _SLEEP: 0xFFFFFFFF,
-}
-_CONSTANTS = dict(zip(range(0x200, 0x21C, 4), (11, 17, 32, 18, 14, 24, 8), strict=True)) | {
-    0x220: 1,
-    0x224: 5,
-    0x228: 50,
-    0x230: 2,
-    0x234: 5,
-    0x238: 10,
+_WORDS = {
+    _FLAGS: (0, 0x3F),
+    _SELECT: (0, 0xF),
+    **dict.fromkeys((_G1, _G2, _G3, _G4), (0, (1 << _GAIN_BITS) - 1)),
+    _IN_FILTER: (0, 0xFF),
+    _FILTER: (0, 0xFFFF),
+    **dict.fromkeys((_PHASE, _FREQUENCY, _AVERAGES, _SLEEP), WORD),
+    **constants(0x200, 11, 17, 32, 18, 14, 24, 8),
+    **constants(0x220, 1, 5, 50),
+    **constants(0x230, 2, 5, 10),
 }
 
 
@@ -72,7 +65,7 @@ class SimulatedIq(dsp.DspSlot):
     """
 
     def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
-        super().__init__(slot, signals, sync, chosen=10, writable=_WRITABLE, reset=_CONSTANTS)
+        super().__init__(slot, signals, sync, chosen=10, words=_WORDS)
         self._run: _Run | None = None
         sync.concerned.append(self._renew)
 
@@ -92,9 +85,9 @@ class SimulatedIq(dsp.DspSlot):
         """Keep a word; the frequency's starts an averaging."""
         super().write_word(offset, value, tick)
         if offset == _FREQUENCY:
-            begin = tick + self.words.get(_SLEEP, 0)
-            self._run = _Run(begin, begin + self.words.get(_AVERAGES, 0), value)
-        if offset in _WRITABLE:
+            begin = tick + self.words[_SLEEP]
+            self._run = _Run(begin, begin + self.words[_AVERAGES], value)
+        if offset in _WORDS:
             self._renew(tick)
 
     def quadrature(self, ticks: NDArray[np.int64], *, second: bool = False) -> NDArray[np.float64]:
@@ -110,11 +103,11 @@ class SimulatedIq(dsp.DspSlot):
 
     @property
     def _step(self) -> int:
-        return self.words.get(_FREQUENCY, 0)
+        return self.words[_FREQUENCY]
 
     def _renew(self, tick: int) -> None:
         """Drive the outputs by what the registers say now."""
-        select = self.words.get(_SELECT, 0)
+        select = self.words[_SELECT]
         counts = self._gain(_G2) * FULL_SCALE / (1 << (_GAIN_BITS - 1)) if self.sync.runs(self.slot) else 0.0
         if select == _QUADRATURE:
             self.signals.derived[self.slot] = self.quadrature
@@ -130,14 +123,13 @@ class SimulatedIq(dsp.DspSlot):
         return run.total
 
     def _demodulated(self, begin: int, end: int, step: int) -> complex:
-        mean = demodulate(
-            lambda ticks: self.signals.slot(self.chosen, ticks), begin, end, step, self.words.get(_PHASE, 0)
-        )
+        signal = partial(self.signals.slot, self.chosen)
+        mean = demodulate(signal, begin, end, step, self.words[_PHASE])
         return mean * self._input_gain(step / 2**32)
 
     def _input_gain(self, cycles_per_tick: float) -> complex:
         """Return what the input filter, one stage, makes of the reference's frequency."""
-        byte = self.words.get(_IN_FILTER, 0)
+        byte = self.words[_IN_FILTER]
         if not byte & 0x80:
             return 1.0
         behind = 2j * np.pi * cycles_per_tick / 2.0 ** ((byte & 0x1F) - _IN_SHIFTS)
@@ -145,11 +137,11 @@ class SimulatedIq(dsp.DspSlot):
 
     def _filter_ticks(self) -> float:
         """Return the time constant of the slower stage of the quadrature filter; 0 if both are off."""
-        stages = [self.words.get(_FILTER, 0) >> shift & 0xFF for shift in (0, 8)]
+        stages = [self.words[_FILTER] >> shift & 0xFF for shift in (0, 8)]
         return max((2.0 ** (_SHIFTS - (byte & 0x1F)) for byte in stages if byte & 0x80), default=0.0)
 
     def _gain(self, offset: int) -> int:
-        return signed(self.words.get(offset, 0), _GAIN_BITS)
+        return signed(self.words[offset], _GAIN_BITS)
 
 
 def demodulate(

@@ -8,7 +8,7 @@ import numpy as np
 
 from parfocal.devices.redpitaya.simulated import dsp
 from parfocal.devices.redpitaya.simulated.loop import STAGES, STEP_TICKS
-from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, signed
+from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, WORD, constants, signed
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.simulated.signals import Signals
@@ -17,27 +17,15 @@ _MEMORY, _SETPOINT, _P, _I, _D = 0x100, 0x104, 0x108, 0x10C, 0x110
 _FILTER, _LOW, _HIGH, _MODE = 0x120, 0x124, 0x128, 0x12C
 _GAIN_BITS, _P_SHIFT, _I_SHIFT = 24, 12, 32
 _FILTER_SHIFTS = 24
-_WRITABLE = {
-    _SETPOINT: DAC_MASK,
-    _P: (1 << _GAIN_BITS) - 1,
-    _I: (1 << _GAIN_BITS) - 1,
-    _D: (1 << _GAIN_BITS) - 1,
-    _FILTER: 0xFFFFFFFF,
-    _LOW: DAC_MASK,
-    _HIGH: DAC_MASK,
-    _MODE: 0xF,
-}
-_RESET = {
-    _LOW: -FULL_SCALE & DAC_MASK,
-    _HIGH: FULL_SCALE - 1,
-    _MODE: 7,
-    0x200: _P_SHIFT,
-    0x204: _I_SHIFT,
-    0x208: 10,
-    0x20C: _GAIN_BITS,
-    0x220: STAGES,
-    0x224: 5,
-    0x228: 10,
+_WORDS = {
+    _SETPOINT: (0, DAC_MASK),
+    **dict.fromkeys((_P, _I, _D), (0, (1 << _GAIN_BITS) - 1)),
+    _FILTER: WORD,
+    _LOW: (-FULL_SCALE & DAC_MASK, DAC_MASK),
+    _HIGH: (FULL_SCALE - 1, DAC_MASK),
+    _MODE: (7, 0xF),
+    **constants(0x200, _P_SHIFT, _I_SHIFT, 10, _GAIN_BITS),
+    **constants(0x220, STAGES, 5, 10),
 }
 
 
@@ -45,7 +33,7 @@ class SimulatedPid(dsp.DspSlot):
     """Slots 0 to 2. The derivative gain can be written and does nothing, as in the gateware."""
 
     def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
-        super().__init__(slot, signals, sync, chosen=10, writable=_WRITABLE, reset=_RESET)
+        super().__init__(slot, signals, sync, chosen=10, words=_WORDS)
         sync.concerned.append(self._apply)
         self._apply(0)
 
@@ -71,16 +59,16 @@ class SimulatedPid(dsp.DspSlot):
         self.signals.loop.disturb()
         frozen = 0 if self.sync.runs(self.slot) else self.words[_MODE] & 7
         pid["slot"] = self.chosen
-        pid["setpoint"] = signed(self.words.get(_SETPOINT, 0))
+        pid["setpoint"] = signed(self.words[_SETPOINT])
         pid["proportional"] = 0 if frozen & 2 else self._gain(_P) / (1 << _P_SHIFT)
         pid["integral"] = 0 if frozen & 1 else self._gain(_I) * STEP_TICKS / (1 << _I_SHIFT)
         pid["low"], pid["high"] = signed(self.words[_LOW]), signed(self.words[_HIGH])
         pid["differential"] = self.words[_MODE] & 8
         for stage in range(STAGES):
-            byte = self.words.get(_FILTER, 0) >> (8 * stage) & 0xFF
+            byte = self.words[_FILTER] >> (8 * stage) & 0xFF
             per_tick = min(2.0 ** ((byte & 0x1F) - _FILTER_SHIFTS), 1.0)
             pid["alpha"][stage] = 1 - (1 - per_tick) ** STEP_TICKS if byte & 0x80 else 0.0
             pid["high_pass"][stage] = byte & 0x40
 
     def _gain(self, offset: int) -> int:
-        return signed(self.words.get(offset, 0), _GAIN_BITS)
+        return signed(self.words[offset], _GAIN_BITS)

@@ -28,22 +28,14 @@ _BLOCK = LENGTH // 2
 _SCANNED = 65536
 """Samples that one look goes through. Of a longer wait only the last ones are seen: at full rate a trigger
 may be missed that came while nobody asked for half a millisecond."""
-_WRITABLE = {
-    _SOURCE: 0xF,
-    _THRESHOLD: DAC_MASK,
-    _AFTER: 0xFFFFFFFF,
-    _DECIMATION: 0x1FFFF,
-    _HYSTERESIS: DAC_MASK,
-    _AVERAGING: 1,
-    _DEBOUNCE: 0xFFFFF,
-}
-_RESET_WORDS = {
-    _SOURCE: _OFF,
-    _THRESHOLD: 0,
-    _AFTER: 8192,
-    _DECIMATION: 0x2000,
-    _HYSTERESIS: 20,
-    _AVERAGING: 1,
+_WORDS = {
+    _SOURCE: (_OFF, 0xF),
+    _THRESHOLD: (0, DAC_MASK),
+    _AFTER: (8192, 0xFFFFFFFF),
+    _DECIMATION: (0x2000, 0x1FFFF),
+    _HYSTERESIS: (20, DAC_MASK),
+    _AVERAGING: (1, 1),
+    _DEBOUNCE: (0, 0xFFFFF),
 }
 
 
@@ -61,7 +53,7 @@ class SimulatedScope(RegisterFile):
     """
 
     def __init__(self, signals: Signals, inputs: Callable[[], tuple[int, int]], asg: SimulatedAsg) -> None:
-        super().__init__(writable=_WRITABLE, reset=_RESET_WORDS)
+        super().__init__(_WORDS)
         self._signals, self._inputs, self._asg = signals, inputs, asg
         self._buffer = SampleBuffer(self._take)
         self._armed = self._keep = self._delayed = False

@@ -35,8 +35,7 @@ class TcpServer:
     def __init__(self, host: str, port: int, *, at_once: bool, single: bool = False) -> None:
         self._at_once, self._single = at_once, single
         self._lock = threading.Lock()
-        self._connections: set[socket.socket] = set()
-        self._threads: list[threading.Thread] = []
+        self._talks: dict[threading.Thread, socket.socket] = {}
         self.ended = threading.Event()
         try:
             self._listener = socket.create_server((host, port), backlog=8 if at_once else 1)
@@ -61,7 +60,7 @@ class TcpServer:
         self._listener.close()
         self.ended.set()
         with self._lock:
-            connections = list(self._connections)
+            connections = list(self._talks.values())
         for connection in connections:
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
@@ -69,7 +68,7 @@ class TcpServer:
     def close(self) -> None:
         """`end`, and wait for the threads. Idempotent."""
         self.end()
-        for thread in [self._acceptor, *self._threads]:
+        for thread in (self._acceptor, *self._talks):
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join()
 
@@ -89,14 +88,13 @@ class TcpServer:
             self.end()
 
     def _take_up(self, connection: socket.socket) -> None:
-        with self._lock:
-            self._connections.add(connection)
-        if not self._at_once:
-            self._talk(connection)
-            return
         thread = threading.Thread(target=self._talk, args=(connection,), daemon=True)
-        self._threads = [*(each for each in self._threads if each.is_alive()), thread]
+        with self._lock:
+            going_on = {talk: its for talk, its in self._talks.items() if talk.is_alive()}
+            self._talks = {**going_on, thread: connection}
         thread.start()
+        if not self._at_once:
+            thread.join()
 
     def _talk(self, connection: socket.socket) -> None:
         try:
@@ -107,6 +105,4 @@ class TcpServer:
         except OSError:
             pass  # the other side went away, or `end` broke the connection
         finally:
-            with self._lock:
-                self._connections.discard(connection)
             connection.close()

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Mapping
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 DAC_BITS = 14
 DAC_MASK = (1 << DAC_BITS) - 1
 FULL_SCALE = 8192
 """Counts for a volt: the signals inside the FPGA run from -8192 to 8191."""
+
+Words = Mapping[int, tuple[int, int]]
+"""Of each offset the value at power-on, and which bits can be written: none of a constant."""
+WORD = (0, 0xFFFFFFFF)
 
 Counts = TypeVar("Counts", int, NDArray[np.int64])
 
@@ -25,22 +27,20 @@ class RegisterFile:
 
     Parameters
     ----------
-    writable : mapping of int to int
-        Writable bits of each offset; others ignore writes.
-    reset : mapping of int to int
-        Values at power-on, and of constants.
+    words : Words
+        Where there are any.
 
     Examples
     --------
-    >>> words = RegisterFile(writable={4: 0xFF}, reset={0: 1})
+    >>> words = RegisterFile({0: (1, 0), 4: (0, 0xFF)})
     >>> words.write(0, np.array([7, 0x1FF], np.uint32), tick=0)
     >>> words.read(0, 3, tick=0).tolist()
     [1, 255, 0]
     """
 
-    def __init__(self, writable: Mapping[int, int], reset: Mapping[int, int] | None = None) -> None:
-        self.writable = dict(writable)
-        self.words = dict(reset or {})
+    def __init__(self, words: Words) -> None:
+        self.words = {offset: value for offset, (value, _) in words.items()}
+        self.writable = {offset: bits for offset, (_, bits) in words.items() if bits}
 
     def read(self, offset: int, words: int, tick: int) -> NDArray[np.uint32]:
         """Return the words one after another, as the server fetches them."""
@@ -60,6 +60,11 @@ class RegisterFile:
         """Keep the writable bits of one word; a module that acts on writes overrides it."""
         if offset in self.writable:
             self.words[offset] = value & self.writable[offset]
+
+
+def constants(offset: int, *values: int) -> Words:
+    """Return words that cannot be written, from `offset` on."""
+    return {offset + 4 * place: (value, 0) for place, value in enumerate(values)}
 
 
 def signed(counts: Counts, bits: int = DAC_BITS) -> Counts:
