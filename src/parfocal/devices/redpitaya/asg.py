@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.redpitaya.arguments import takes
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
+from parfocal.devices.redpitaya.board import ModuleRegisters, SlotModule, check_all, settings_of
 from parfocal.devices.redpitaya.memory_map import (
     ASG,
     OUTPUT,
     SAMPLES,
     OutputPlace,
     frequency,
-    numbered,
-    slot_base,
 )
 from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 from parfocal.devices.redpitaya.waveforms import Waveform, table, words
 
-CHANNELS = 2
+if TYPE_CHECKING:
+    from parfocal.devices.redpitaya.board import Board
 
 CONTROL = 0x0
 WRAPS, RESET, ZERO, RANDOM_PHASE = 1 << 4, 1 << 6, 1 << 7, 1 << 12
@@ -102,25 +101,18 @@ class AsgState:
     running: bool
 
 
-class Asg:
+class Asg(SlotModule):
     """One of two generators.
 
     Both share a control word, so its bits are changed under a mask; and a trigger is taken back as soon as
     it is given, so that no change by the other one repeats it.
-
-    Parameters
-    ----------
-    board : Board
-        Whose generator.
-    channel : int
-        0 or 1.
     """
 
+    kind, count = "asg", 2
+
     def __init__(self, board: Board, channel: int) -> None:
-        self.name = numbered("asg", channel, CHANNELS)
-        self._board = board
+        super().__init__(board, channel)
         self._registers = ModuleRegisters(board, ASG + 0x20 * channel)
-        self._slot = ModuleRegisters(board, slot_base(self.name))
         self._table_address = ASG + 0x10000 * (channel + 1)
         self._shift = 16 * channel
         self._waveform = "unknown"
@@ -153,9 +145,9 @@ class Asg:
         check_all(settings)
         self._control(_ALL_BITS, ZERO | RESET)
         self._registers.set_all(settings)
-        self._board.link.write(self._table_address, words(np.roll(values, -shift)))
+        self.board.link.write(self._table_address, words(np.roll(values, -shift)))
         self._waveform, self._table_phase_deg = asked.waveform, shift * 360 / SAMPLES
-        self._slot.set(OUTPUT, asked.output)
+        self.set(OUTPUT, asked.output)
         self._control(_ALL_BITS, WRAPS | (RANDOM_PHASE if asked.waveform == "noise" else 0))
         self._is_off = False
         self._arm(asked.trigger_source)
@@ -198,19 +190,19 @@ class Asg:
 
         Nothing goes out, its level is 0, and it stands still.
         """
-        self._slot.set(OUTPUT, "off")
+        self.set(OUTPUT, "off")
         self._control(_ALL_BITS, ZERO | RESET)
         self._trigger_source, self._is_off = "off", True
 
     def state(self) -> AsgState:
         """Return what a generator is set to, read from the board."""
-        bits = self._board.read_word(ASG + CONTROL) >> self._shift
+        bits = self.board.read_word(ASG + CONTROL) >> self._shift
         return AsgState(
             channel=self.name,
             waveform=self._waveform,
             phase_deg=self._registers.get(PHASE) + self._table_phase_deg,
             trigger_source=self._trigger_source,
-            output=self._slot.get(OUTPUT),
+            output=self.get(OUTPUT),
             running=not bits & (ZERO | RESET),
             **self._registers.get_all(_PLAIN),
         )
@@ -228,11 +220,11 @@ class Asg:
         self._strobe(TRIGGER.mask, TRIGGERS["immediately"], then=armed)
 
     def _control(self, mask: int, bits: int) -> None:
-        self._board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
+        self.board.modify(ASG + CONTROL, mask << self._shift, bits << self._shift)
 
     def _strobe(self, mask: int, bits: int, then: int = 0) -> None:
         shift = self._shift
-        self._board.strobe(ASG + CONTROL, mask << shift, bits << shift, then=then << shift)
+        self.board.strobe(ASG + CONTROL, mask << shift, bits << shift, then=then << shift)
 
 
 def _check_bursts(cycles: int, bursts: int, delay_s: float) -> None:

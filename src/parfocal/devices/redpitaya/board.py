@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
+from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError, UnconfirmedWriteError
-from parfocal.devices.redpitaya.memory_map import INPUT
+from parfocal.devices.redpitaya.memory_map import DSP, INPUT, numbered, running, slot_base
 from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.link import Link
     from parfocal.devices.redpitaya.registers import Field
 
@@ -43,8 +45,7 @@ class Board:
     ) -> None:
         self.link = link
         self._calibration = dict(zip(("in1", "in2"), calibration, strict=True))
-        self._word_locks: defaultdict[int, threading.RLock] = defaultdict(threading.RLock)
-        self._locks_guard = threading.Lock()
+        self._word_locks: dict[int, threading.RLock] = {}
         self._momentary: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
 
     def close(self) -> None:
@@ -149,8 +150,7 @@ class Board:
                 self.modify(address, mask, bits)
 
     def _word_lock(self, address: int) -> threading.RLock:
-        with self._locks_guard:
-            return self._word_locks[address]
+        return self._word_locks.setdefault(address, threading.RLock())
 
 
 class ModuleRegisters:
@@ -183,6 +183,37 @@ class ModuleRegisters:
         for field, value in values.items():
             if value is not None:
                 self.set(field, value)
+
+
+class SlotModule(ModuleRegisters):
+    """One of some equal modules, each of which has a slot on the board's bus.
+
+    Parameters
+    ----------
+    board : Board
+        Whose module.
+    index : int
+        Which of them, from 0 on.
+    clock : Clock
+        For what takes time.
+    """
+
+    kind: ClassVar[str]
+    count: ClassVar[int]
+
+    def __init__(self, board: Board, index: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.name = numbered(self.kind, index, self.count)
+        super().__init__(board, slot_base(self.name))
+        self._clock = clock
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it stands still, as the board says."""
+        return not self.board.get(running(self.name), DSP)
+
+    def hold(self, held: bool) -> None:
+        """Have it stand still, or run."""
+        self.board.set(running(self.name), DSP, not held)
 
 
 def settings_of(fields: Sequence[Field[Any]], asked: Any) -> dict[Field[Any], Any]:

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceTimeoutError
 from parfocal.devices.redpitaya.arguments import Wait, takes, uncancelled
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
+from parfocal.devices.redpitaya.board import SlotModule, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
 from parfocal.devices.redpitaya.memory_map import (
     CLOCK_HZ,
-    DSP,
     INPUT,
     OUTPUT,
     TICK_S,
     OutputPlace,
     SignalName,
     frequency,
-    numbered,
-    running,
-    slot_base,
 )
 from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 
-if TYPE_CHECKING:
-    from parfocal.core.clock import Clock
-
-COUNT = 3
 _TICKS = 1 << 32
 OutputSignal = Literal["quadrature", "output_direct", "pfd", "off"]
 OUTPUT_SIGNALS: dict[str, int] = {name: number for number, name in enumerate(get_args(OutputSignal))}
@@ -168,25 +159,10 @@ class Sweep:
         )
 
 
-class Iq:
-    """One of three modules. A measurement, and each point of a sweep, has the module for itself.
+class Iq(SlotModule):
+    """One of three modules. A measurement, and each point of a sweep, has the module for itself."""
 
-    Parameters
-    ----------
-    board : Board
-        Whose module.
-    index : int
-        0, 1 or 2.
-    clock : Clock
-        For the time limit of a measurement.
-    """
-
-    def __init__(self, board: Board, index: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.name = numbered("iq", index, COUNT)
-        self._board = board
-        self._registers = ModuleRegisters(board, slot_base(self.name))
-        self._running = running(self.name)
-        self._clock = clock
+    kind, count = "iq", 3
 
     @takes(IqSettings)
     def setup(self, asked: IqSettings) -> IqState:
@@ -211,15 +187,15 @@ class Iq:
         }
         check_all(settings)
         self.off()
-        self._registers.set_all(settings)
-        self._board.set(self._running, DSP, True)
+        self.set_all(settings)
+        self.hold(False)
         return self.state()
 
     restore = setup
 
     def set_amplitude(self, amplitude_v: float) -> float:
         """Change the sine's amplitude; returns what the board made of it."""
-        return self._registers.set(AMPLITUDE, amplitude_v)
+        return self.set(AMPLITUDE, amplitude_v)
 
     def measure(
         self,
@@ -249,19 +225,19 @@ class Iq:
             If the board is still averaging 1 s after it should have ended.
         """
         check_all({AVERAGING: averaging_s, SETTLING: settling_s, FREQUENCY: frequency_hz})
-        frequency_hz = self._registers.get(FREQUENCY) if frequency_hz is None else frequency_hz
+        frequency_hz = self.get(FREQUENCY) if frequency_hz is None else frequency_hz
         averages = _whole_cycles(averaging_s, frequency_hz)
-        gain = self._registers.calibration().gain
-        self._registers.set(AVERAGES, averages)
-        settling_s = self._registers.set(SETTLING, settling_s)
+        gain = self.calibration().gain
+        self.set(AVERAGES, averages)
+        settling_s = self.set(SETTLING, settling_s)
         # Writing the frequency starts the averaging, be it the same.
-        frequency_hz = self._registers.set(FREQUENCY, frequency_hz)
+        frequency_hz = self.set(FREQUENCY, frequency_hz)
         i_sum, q_sum = self._sums(averages * TICK_S + settling_s, wait)
         return IqMeasurement(
             frequency_hz=frequency_hz,
             i_v=i_sum / averages * _VOLTS_OF_SUM * gain,
             q_v=q_sum / averages * _VOLTS_OF_SUM * gain,
-            amplitude_v=self._registers.get(AMPLITUDE),
+            amplitude_v=self.get(AMPLITUDE),
             averages=averages,
         )
 
@@ -304,23 +280,23 @@ class Iq:
 
         Nothing goes out, its sine has no amplitude, and its phase is held.
         """
-        self._registers.set_all({OUTPUT: "off", AMPLITUDE: 0.0})
-        self._board.set(self._running, DSP, False)
+        self.set_all({OUTPUT: "off", AMPLITUDE: 0.0})
+        self.hold(True)
 
     def state(self) -> IqState:
         """Return what a module is set to, read from the board."""
         return IqState(
             iq=self.name,
-            acbandwidth_hz=abs(self._registers.get(INPUT_FILTER)[0]),
-            on=self._board.get(self._running, DSP),
-            **self._registers.get_all((FILTER, *_PLAIN)),
+            acbandwidth_hz=abs(self.get(INPUT_FILTER)[0]),
+            on=not self.is_held,
+            **self.get_all((FILTER, *_PLAIN)),
         )
 
     def _sums(self, length_s: float, wait: Wait) -> tuple[int, int]:
         begin_ns = self._clock.monotonic_ns()
         wait(length_s)
         while True:
-            words = self._board.read_words(self._registers.base + SUMS, 4)
+            words = self.board.read_words(self.base + SUMS, 4)
             if not any(word & _BUSY for word in words):
                 return _signed62(words[0], words[1]), _signed62(words[2], words[3])
             waited_s = (self._clock.monotonic_ns() - begin_ns) * 1e-9

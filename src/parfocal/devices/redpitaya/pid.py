@@ -5,31 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.arguments import Wait, takes, uncancelled
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all, settings_of
+from parfocal.devices.redpitaya.board import ModuleRegisters, SlotModule, check_all, settings_of
 from parfocal.devices.redpitaya.filters import Filter, max_shift
-from parfocal.devices.redpitaya.memory_map import (
-    DSP,
-    INPUT,
-    OUTPUT,
-    TICK_S,
-    OutputPlace,
-    SignalName,
-    numbered,
-    running,
-    slot_base,
-)
+from parfocal.devices.redpitaya.memory_map import INPUT, OUTPUT, TICK_S, OutputPlace, SignalName, slot_base
 from parfocal.devices.redpitaya.registers import Field, Flag, Register, volts
 from parfocal.devices.redpitaya.sampler import Sampler
 
-if TYPE_CHECKING:
-    from parfocal.core.clock import Clock
-
-COUNT = 3
 INTEGRATOR = volts("integrator_v", 0x100, bits=16, low=-4, high=4, volatile=True)
 SETPOINT = volts("setpoint_v", 0x104)
 PROPORTIONAL = Register(name="p", offset=0x108, bits=24, signed=True, scale=1 << 12)
@@ -124,29 +109,15 @@ class Settling:
     waited_s: float
 
 
-class Pid:
+class Pid(SlotModule):
     """One of three controllers: output = p e + 2 pi i_hz (integral of e), e = filtered input - setpoint.
 
     So a loop whose plant has a positive gain wants negative p and i_hz. The setpoint is in volts at the
     input's connector, as it is calibrated; in the formula, e is in volts at the converter behind it (with a
     calibration's gain of 20, a twentieth).
-
-    Parameters
-    ----------
-    board : Board
-        Whose controller.
-    index : int
-        0, 1 or 2.
-    clock : Clock
-        For `settle`.
     """
 
-    def __init__(self, board: Board, index: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.name = numbered("pid", index, COUNT)
-        self._board = board
-        self._registers = ModuleRegisters(board, slot_base(self.name))
-        self._running = running(self.name)
-        self._clock = clock
+    kind, count = "pid", 3
 
     @takes(PidSettings)
     def configure(self, asked: PidSettings) -> PidState:
@@ -166,18 +137,18 @@ class Pid:
         wanted = self._setpoint_and_input(asked.setpoint_v, asked.input) | settings_of(_PLAIN, asked)
         check_all(wanted)
         self._check_limits(asked.min_v, asked.max_v)
-        self._registers.set_all(wanted)
+        self.set_all(wanted)
         if asked.paused is not None:
-            self._board.set(self._running, DSP, not asked.paused)
+            self.hold(asked.paused)
         return self.state()
 
     def set_setpoint(self, setpoint_v: float) -> float:
         """Set the setpoint; returns what the board made of it."""
-        return self._registers.set(self._setpoint(), setpoint_v)
+        return self.set(self._setpoint(), setpoint_v)
 
     def setpoint(self) -> float:
         """Return the setpoint, read from the board."""
-        return self._registers.get(self._setpoint())
+        return self.get(self._setpoint())
 
     def settle(
         self, within_v: float = 0.01, for_s: float = 0.1, *, wait: Wait = uncancelled
@@ -204,34 +175,34 @@ class Pid:
             raise BadInputError(f"within_v = {within_v!r} V must be positive")
         if not 0 <= for_s < math.inf:
             raise BadInputError(f"for_s = {for_s!r} s must be 0 or positive")
-        if self._registers.get(INPUT) == "off":
+        if self.get(INPUT) == "off":
             raise BadInputError(f"{self.name} has no input that could settle: configure one first")
         return self._settle(within_v, for_s, wait)
 
     def off(self) -> None:
         """Silence a controller: no output, no gains, an empty integrator."""
-        self._registers.set_all({OUTPUT: "off", PROPORTIONAL: 0.0, INTEGRAL: 0.0, INTEGRATOR: 0.0})
+        self.set_all({OUTPUT: "off", PROPORTIONAL: 0.0, INTEGRAL: 0.0, INTEGRATOR: 0.0})
 
     def state(self) -> PidState:
         """Return what a controller is set to, and what its integrator holds, read from the board."""
         return PidState(
             pid=self.name,
             setpoint_v=self.setpoint(),
-            paused=not self._board.get(self._running, DSP),
-            **self._registers.get_all((INPUT, *_PLAIN)),
+            paused=self.is_held,
+            **self.get_all((INPUT, *_PLAIN)),
         )
 
     restore = configure
 
     def _setpoint(self, signal: str | None = None) -> Register:
-        return SETPOINT.calibrated(self._registers.calibration(signal))
+        return SETPOINT.calibrated(self.calibration(signal))
 
     def _setpoint_and_input(self, setpoint_v: float | None, input: str | None) -> dict[Field[Any], Any]:
         """Return what to write for both: the setpoint is kept in volts if only the input changes."""
         if input is None:
             return {} if setpoint_v is None else {self._setpoint(): setpoint_v}
         INPUT.encode(input)
-        if setpoint_v is None and self._registers.calibration() != self._board.calibration(input):
+        if setpoint_v is None and self.calibration() != self.board.calibration(input):
             setpoint_v = self.setpoint()
         return {self._setpoint(input): setpoint_v, INPUT: input}
 
@@ -239,8 +210,8 @@ class Pid:
         """Refuse limits that no output can keep; one that is not given is as the board has it."""
         if min_v is None and max_v is None:
             return
-        low = self._registers.get(LOW) if min_v is None else min_v
-        high = self._registers.get(HIGH) if max_v is None else max_v
+        low = self.get(LOW) if min_v is None else min_v
+        high = self.get(HIGH) if max_v is None else max_v
         if low > high:
             raise BadInputError(f"min_v = {low!r} V is above max_v = {high!r} V")
 
@@ -269,9 +240,9 @@ class Pid:
 
     def _deviation(self) -> float:
         """Return input minus setpoint now; of a differential controller, minus the other's input."""
-        sampler = Sampler(self._board)
-        input_v = sampler.read(self._registers.get(INPUT))
-        if not self._registers.get(DIFFERENTIAL):
+        sampler = Sampler(self.board)
+        input_v = sampler.read(self.get(INPUT))
+        if not self.get(DIFFERENTIAL):
             return input_v - self.setpoint()
-        other = ModuleRegisters(self._board, slot_base("pid1" if self.name == "pid0" else "pid0"))
+        other = ModuleRegisters(self.board, slot_base("pid1" if self.name == "pid0" else "pid0"))
         return input_v - sampler.read(other.get(INPUT))

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
-from parfocal.devices.redpitaya import ams, asg, hk, iq, pid, sampler, scope
-from parfocal.devices.redpitaya.board import Board
+from parfocal.devices.redpitaya.ams import SlowOutputs
+from parfocal.devices.redpitaya.asg import Asg
+from parfocal.devices.redpitaya.board import Board, SlotModule
+from parfocal.devices.redpitaya.hk import Housekeeping
+from parfocal.devices.redpitaya.iq import Iq
+from parfocal.devices.redpitaya.pid import Pid
+from parfocal.devices.redpitaya.sampler import Sampler
+from parfocal.devices.redpitaya.scope import Scope
 from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
@@ -59,20 +65,20 @@ class RedPitaya:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.board = Board(link, calibration=calibration)
-        self.hk = hk.Housekeeping(self.board)
+        self.hk = Housekeeping(self.board)
         found = self.hk.gateware_id()
         if found != GATEWARE_ID:
             raise DeviceError(
                 f"the board has gateware {found} instead of {GATEWARE_ID}; load pyrpl's bitstream first"
             )
-        self.scope = scope.Scope(self.board, numbers=numbers, clock=clock)
-        self.asgs = tuple(asg.Asg(self.board, channel) for channel in range(asg.CHANNELS))
-        self.pids = tuple(pid.Pid(self.board, index, clock=clock) for index in range(pid.COUNT))
-        self.iqs = tuple(iq.Iq(self.board, index, clock=clock) for index in range(iq.COUNT))
-        self.sampler = sampler.Sampler(self.board)
-        self.slow = ams.SlowOutputs(self.board)
-        named: list[Any] = [*self.asgs, *self.iqs, *self.pids]
-        self.modules: dict[str, Any] = {module.name: module for module in named}
+        self.scope = Scope(self.board, numbers=numbers, clock=clock)
+        self.asgs = tuple(Asg(self.board, channel) for channel in range(Asg.count))
+        self.pids = tuple(Pid(self.board, index, clock=clock) for index in range(Pid.count))
+        self.iqs = tuple(Iq(self.board, index, clock=clock) for index in range(Iq.count))
+        self.sampler = Sampler(self.board)
+        self.slow = SlowOutputs(self.board)
+        slots: list[SlotModule] = [*self.asgs, *self.iqs, *self.pids]
+        self.modules: dict[str, Any] = {module.name: module for module in slots}
         self.modules |= {"slow": self.slow, "hk": self.hk, "scope": self.scope}
 
     def make_safe(self) -> None:
