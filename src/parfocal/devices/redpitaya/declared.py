@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Settings = dict[str, Any]
+_NONE = msgspec.Raw(b"{}")
 _LOG = logging.getLogger(__name__)
 
 
@@ -61,33 +62,30 @@ class DeclaredSettings:
         self._lock = threading.Lock()
         self._leased: set[str] = set()
         self._failing = False
-        self._modules = _load(path, owner)
-        self._encoded = {name: _encode(settings) for name, settings in self._modules.items()}
+        self._modules = {name: _encode(settings) for name, settings in _load(path, owner).items()}
         self._save()
 
     def modules(self) -> dict[str, Settings]:
         """Return all settings, a copy."""
         with self._lock:
-            return {name: dict(settings) for name, settings in self._modules.items()}
+            return {name: _decode(settings) for name, settings in self._modules.items()}
 
     def of(self, module: str) -> Settings:
         """Return the settings of one module, a copy."""
         with self._lock:
-            return dict(self._modules.get(module, {}))
+            return _decode(self._modules.get(module, _NONE))
 
     def update(self, module: str, settings: Mapping[str, Any], *, replace: bool = False) -> None:
         """Change some settings of a module; `replace`: instead of all that were declared before."""
         with self._lock:
-            before = {} if replace else self._modules.get(module, {})
-            self._modules[module] = {**before, **settings}
-            self._encoded[module] = _encode(self._modules[module])
+            before = _NONE if replace else self._modules.get(module, _NONE)
+            self._modules[module] = _encode({**_decode(before), **settings})
             if module not in self._leased:
                 self._save()
 
     def forget(self, module: str) -> None:
         """Drop what was declared for a module."""
         with self._lock:
-            self._encoded.pop(module, None)
             if self._modules.pop(module, None) is not None and module not in self._leased:
                 self._save()
 
@@ -105,7 +103,7 @@ class DeclaredSettings:
                 self._save()
 
     def _save(self) -> None:
-        kept = {name: settings for name, settings in self._encoded.items() if name not in self._leased}
+        kept = {name: settings for name, settings in self._modules.items() if name not in self._leased}
         try:
             replace_file(self._path, msgspec.json.encode({"owner": self._owner, "modules": kept}))
             self._failing = False
@@ -132,6 +130,10 @@ def _load(path: Path, owner: int) -> dict[str, Settings]:
 
 def _encode(settings: Settings) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(settings, enc_hook=_plain))
+
+
+def _decode(settings: msgspec.Raw) -> Settings:
+    return msgspec.json.decode(settings, type=Settings)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,6 @@ from contextlib import ExitStack
 from typing import Any, get_args
 
 from parfocal.core.errors import DeviceError
-from parfocal.devices.redpitaya.commands.board import BoardCommands
 from parfocal.devices.redpitaya.commands.modules import ModuleCommands
 from parfocal.devices.redpitaya.commands.scope import STREAM_SPEC, ScopeCommands
 from parfocal.devices.redpitaya.declared import DeclaredSettings
@@ -22,7 +21,7 @@ from parfocal.streams import StreamWriter
 from parfocal.streams.counters import Counters
 
 
-class RedPitayaHost(ScopeCommands, ModuleCommands, BoardCommands, Service):
+class RedPitayaHost(ScopeCommands, ModuleCommands, Service):
     """Owns a board. Commands of one module keep their order; those of different modules overlap.
 
     Each set is published under the module's name with the values that the board made of it. After a crash

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ PIECE_WORDS = 4096
 """Longest transaction of a block, in words: 16 KiB, 1.3 ms on a 100 Mbit/s line. Others get in between."""
 
 _BACK_OFF_S = (0.0, 0.02, 0.1, 0.3)
+_NOTHING = memoryview(b"")
 
 
 class Link(Protocol):
@@ -101,10 +102,8 @@ class TcpLink:
             If the board cannot be reached.
         """
         out = np.empty(words, wire.WORD)
-        start = 0
         for piece in wire.pieces(address, words, PIECE_WORDS):
-            self._read_piece(piece, out[start : start + piece.words].data.cast("B"))
-            start += piece.words
+            self._read_piece(piece, piece.part_of(out, address).data.cast("B"))
         return out.astype(np.uint32, copy=False)
 
     def write(self, address: int, values: NDArray[np.integer]) -> None:
@@ -118,10 +117,8 @@ class TcpLink:
             If the board cannot be reached; then nothing was sent.
         """
         values = np.atleast_1d(values)
-        start = 0
         for piece in wire.pieces(address, len(values), PIECE_WORDS):
-            self._write_piece(piece, wire.payload(values[start : start + piece.words]))
-            start += piece.words
+            self._write_piece(piece, wire.payload(piece.part_of(values, address)))
 
     def reserve(self) -> None:
         """Keep the board for the calling thread: from now on others' transactions fail.
@@ -136,35 +133,40 @@ class TcpLink:
         self._drop()
 
     def _read_piece(self, piece: wire.Piece, out: memoryview) -> None:
-        request = wire.header(wire.READ, piece.address, piece.words)
-        for attempt in (1, 2):
-            with self._bus:
-                connection = self._connect()
-                try:
-                    connection.sendall(request)
-                    self._check_echo(connection, request)
-                    _receive(connection, out)
-                    return
-                except OSError as error:
-                    self._drop()
-                    if attempt == 2:
-                        kind = DeviceTimeoutError if isinstance(error, TimeoutError) else DeviceError
-                        what = f"{piece.words} words at {piece.address:#x}"
-                        raise kind(f"{self.address} failed twice reading {what}: {error}") from error
+        header = wire.header(wire.READ, piece.address, piece.words)
+        with suppress(OSError):
+            return self._transact(header, out=out)
+        try:
+            self._transact(header, out=out)
+        except OSError as error:
+            kind = DeviceTimeoutError if isinstance(error, TimeoutError) else DeviceError
+            what = f"{piece.words} words at {piece.address:#x}"
+            raise kind(f"{self.address} failed twice reading {what}: {error}") from error
 
     def _write_piece(self, piece: wire.Piece, body: bytes) -> None:
-        request = wire.header(wire.WRITE, piece.address, piece.words)
+        header = wire.header(wire.WRITE, piece.address, piece.words)
+        try:
+            self._transact(header, body=body)
+        except OSError as error:
+            raise UnconfirmedWriteError(
+                f"{self.address} did not confirm {piece.words} words written at {piece.address:#x} "
+                f"({error}); the board may have them or not, they were not sent again"
+            ) from error
+
+    def _transact(self, header: bytes, *, body: bytes = b"", out: memoryview = _NOTHING) -> None:
+        """Send a request, and receive its echo and what follows; give the connection up if that fails."""
+        echo = bytearray(len(header))
         with self._bus:
             connection = self._connect()
             try:
-                connection.sendall(request + body)
-                self._check_echo(connection, request)
-            except OSError as error:
+                connection.sendall(header + body)
+                _receive(connection, memoryview(echo))
+                if echo != header:
+                    raise ConnectionError(f"the answer began with {echo.hex()} instead of {header.hex()}")
+                _receive(connection, out)
+            except OSError:
                 self._drop()
-                raise UnconfirmedWriteError(
-                    f"{self.address} did not confirm {piece.words} words written at {piece.address:#x} "
-                    f"({error}); the board may have them or not, they were not sent again"
-                ) from error
+                raise
 
     def _connect(self) -> socket.socket:
         if self._closed.is_set():
@@ -208,16 +210,9 @@ class TcpLink:
     def _drop(self) -> None:
         connection, self._socket = self._socket, None
         if connection is not None:
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
             connection.close()
-
-    @staticmethod
-    def _check_echo(connection: socket.socket, request: bytes) -> None:
-        echo = bytearray(len(request))
-        _receive(connection, memoryview(echo))
-        if echo != request:
-            raise ConnectionError(f"the answer began with {echo.hex()} instead of {request.hex()}")
 
 
 def _receive(connection: socket.socket, out: memoryview) -> None:

@@ -89,7 +89,7 @@ class TraceSettings:
         return self.input, self.input2
 
 
-class Scope:
+class Scope(ModuleRegisters):
     """Takes one trace at a time. Settings that a call leaves out stay as they are.
 
     Parameters
@@ -109,10 +109,9 @@ class Scope:
         numbers: Iterator[int] | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._board = board
-        self._registers = ModuleRegisters(board, SCOPE)
+        super().__init__(board, SCOPE)
         self._channels = tuple(ModuleRegisters(board, slot_base(name)) for name in ("asg0", "asg1"))
-        self._levels = TriggerLevels(self._registers, self._channels)
+        self._levels = TriggerLevels(self, self._channels)
         self._clock = clock
         self._busy = threading.Lock()
         self._numbers = numbers or itertools.count(1)
@@ -122,11 +121,11 @@ class Scope:
     def set_decimation(self, decimation: int) -> int:
         """Take a sample every `decimation` ticks: a power of two, 1 to 65536. Return what the board took."""
         self._check_decimation(decimation)
-        return self._registers.set(DECIMATION, decimation)
+        return self.set(DECIMATION, decimation)
 
     def set_averaging(self, averaging: bool) -> bool:
         """Choose whether a sample is the mean of its ticks. Return what the board took."""
-        return self._registers.set(AVERAGING, averaging)
+        return self.set(AVERAGING, averaging)
 
     def set_trigger(
         self, source: TriggerSource, threshold_v: float | None = None, hysteresis_v: float | None = None
@@ -165,11 +164,11 @@ class Scope:
         if not self._busy.acquire(blocking=False):
             raise DeviceError("the scope is taking another trace; wait for it or cancel it")
         try:
-            every = self._registers.get(DECIMATION) if asked.decimation is None else asked.decimation
+            every = self.get(DECIMATION) if asked.decimation is None else asked.decimation
             after = samples_after(source, asked.trigger_delay_s, every)
             for channel, name in zip(self._channels, asked.inputs, strict=True):
                 channel.set_all({INPUT: name})
-            self._registers.set_all({DECIMATION: asked.decimation, AVERAGING: asked.averaging})
+            self.set_all({DECIMATION: asked.decimation, AVERAGING: asked.averaging})
             write_levels()
             second = asked.input2 is not None
             return self._take(source, every, after, asked.timeout_s, asked.wait, second=second)
@@ -186,7 +185,7 @@ class Scope:
     def stop(self) -> None:
         """Disarm; an acquisition under way fails. Any thread, at any time."""
         self._stops += 1
-        self._board.write_word(SCOPE + CONTROL, RESET)
+        self.board.write_word(SCOPE + CONTROL, RESET)
 
     def tick(self) -> int:
         """Return the board's counter: ticks of 8 ns since it began."""
@@ -198,8 +197,8 @@ class Scope:
         return {
             "input": first,
             "input2": second,
-            "decimation": self._registers.get(DECIMATION),
-            "averaging": self._registers.get(AVERAGING),
+            "decimation": self.get(DECIMATION),
+            "averaging": self.get(AVERAGING),
             **self._levels.read(self._trigger_source)._asdict(),
         }
 
@@ -208,11 +207,11 @@ class Scope:
     ) -> Trace:
         self.stop()
         stops = self._stops
-        self._registers.set(AFTER, after)
+        self.set(AFTER, after)
         armed_tick, armed_ns = self._now()
         try:
-            self._board.write_word(SCOPE + CONTROL, ARM)
-            self._registers.set(SOURCE, self._levels.source_of_counts(source))
+            self.board.write_word(SCOPE + CONTROL, ARM)
+            self.set(SOURCE, self._levels.source_of_counts(source))
             self._wait_until_done(source, decimation * after * TICK_S, timeout_s, wait)
             tick = self._counter(TRIGGER_TIME)
             if tick < armed_tick or self._stops != stops or not self._is_complete(tick, decimation, after):
@@ -234,11 +233,11 @@ class Scope:
         """
         if self._now()[0] - trigger_tick < (after - 1) * decimation:
             return False
-        return decimation > _SLOW or self._registers.get(BEFORE) > 0
+        return decimation > _SLOW or self.get(BEFORE) > 0
 
     def _wait_until_done(self, source: str, length_s: float, timeout_s: float | None, wait: Wait) -> None:
         begin_ns = self._clock.monotonic_ns()
-        while self._board.read_word(SCOPE + CONTROL) & (ARM | DELAYED):
+        while self.board.read_word(SCOPE + CONTROL) & (ARM | DELAYED):
             waited_s = (self._clock.monotonic_ns() - begin_ns) * 1e-9
             if timeout_s is not None and waited_s >= timeout_s:
                 threshold_v = self._levels.read(source).threshold_v
@@ -252,19 +251,19 @@ class Scope:
     def _fetch(
         self, source: str, decimation: int, after: int, tick: int, triggered_ns: int, second: bool
     ) -> Trace:
-        pointer = self._registers.get(TRIGGER_POINTER)
+        pointer = self.get(TRIGGER_POINTER)
         names = tuple(channel.get(INPUT) for channel in self._channels[: 1 + second])
         channels = []
         for name, offset in zip(names, BUFFERS, strict=False):
-            ring = self._board.link.read(SCOPE + offset, SAMPLES)
-            channels.append(self._board.calibration(name).volts(in_order(ring, pointer, after)))
+            ring = self.board.link.read(SCOPE + offset, SAMPLES)
+            channels.append(self.board.calibration(name).volts(in_order(ring, pointer, after)))
         return Trace(
             sequence=next(self._numbers),
             inputs=names,
             volts=channels[0],
             volts2=channels[1] if second else None,
             decimation=decimation,
-            averaging=self._registers.get(AVERAGING),
+            averaging=self.get(AVERAGING),
             trigger_source=source,
             first=after + 1 - SAMPLES,
             trigger_tick=tick,
@@ -280,7 +279,7 @@ class Scope:
     def _counter(self, offset: int) -> int:
         """Return a 64-bit counter, whose low word is read first and may have wrapped in between."""
         while True:
-            low, high = self._board.read_words(SCOPE + offset, 2)
+            low, high = self.board.read_words(SCOPE + offset, 2)
             if offset != TIME or low < 2**32 - _WRAP_MARGIN:
                 return high << 32 | low
 

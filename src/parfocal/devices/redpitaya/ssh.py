@@ -10,13 +10,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import ConfigError, DeviceError
 from parfocal.devices.redpitaya.link import DEFAULT_PORT
 from parfocal.processes.settings import Secret
 
 _SETTLE_S = 0.5
-_POLL_S = 0.02
 
 
 class SshConfig(BaseModel):
@@ -136,16 +135,12 @@ class BoardShell:
         return client
 
     def _check_alive(self, channel: Any) -> None:
-        waited_s = 0.0
-        while waited_s < _SETTLE_S:
-            if channel.exit_status_ready():
-                said = channel.recv(4096).decode("utf-8", "replace").strip()
-                raise DeviceError(
-                    f"monitor_server on {self._host} ended at once ({said or 'it said nothing'}); is it "
-                    "installed there, for this version of the board's system?"
-                )
-            SYSTEM_CLOCK.sleep(_POLL_S)
-            waited_s += _POLL_S
+        if poll_until(channel.exit_status_ready, _SETTLE_S):
+            said = channel.recv(4096).decode("utf-8", "replace").strip()
+            raise DeviceError(
+                f"monitor_server on {self._host} ended at once ({said or 'it said nothing'}); is it "
+                "installed there, for this version of the board's system?"
+            )
 
 
 def _paramiko() -> Any:

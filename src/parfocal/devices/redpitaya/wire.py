@@ -15,7 +15,7 @@ a time, so no block may cross such a border.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,11 @@ class Piece(NamedTuple):
 
     address: int
     words: int
+
+    def part_of(self, block: NDArray[Any], address: int) -> NDArray[Any]:
+        """Return the piece's words of the block that begins at `address`, as a view."""
+        start = (self.address - address) // 4
+        return block[start : start + self.words]
 
 
 def header(letter: bytes, address: int, words: int) -> bytes:

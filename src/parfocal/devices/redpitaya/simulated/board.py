@@ -12,7 +12,6 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
 from parfocal.devices.redpitaya.simulated.dsp import DspSlot, SyncBits
-from parfocal.devices.redpitaya.simulated.hk import SimulatedHk
 from parfocal.devices.redpitaya.simulated.iq import SimulatedIq
 from parfocal.devices.redpitaya.simulated.pid import SimulatedPid
 from parfocal.devices.redpitaya.simulated.plant import Plant
@@ -30,6 +29,8 @@ _REGION = 0x100000
 _SLOT = 0x10000
 _FIRST = 0x40000000
 _DSP = 0x40300000
+_HK_ID, _HK_LOOP, _DNA = 0x0, 0xC, 0x0123456789ABCDE & ((1 << 57) - 1)
+_DIRECTION_P, _DIRECTION_N, _OUT_P, _OUT_N, _IN_P, _IN_N, _LED = 0x10, 0x14, 0x18, 0x1C, 0x20, 0x24, 0x30
 _TRIG, _IIR, _IQ2_2 = 3, 4, 14
 _SCOPE_SLOTS = (8, 9)
 _SLOW_OUTPUTS = dict.fromkeys((0x28, 0x2C), (0, 0xFFFFFF))
@@ -130,6 +131,22 @@ class SimulatedBoard:
     def _scope_inputs(self) -> tuple[int, int]:
         first, second = _SCOPE_SLOTS
         return self._slots[first].chosen, self._slots[second].chosen
+
+
+class SimulatedHk(RegisterFile):
+    """Identity is read only; a pin that is an output reads what it puts out."""
+
+    def __init__(self) -> None:
+        pins = dict.fromkeys((_DIRECTION_P, _DIRECTION_N, _OUT_P, _OUT_N, _LED), (0, 0xFF))
+        super().__init__({**constants(_HK_ID, 1, _DNA & 0xFFFFFFFF, _DNA >> 32), _HK_LOOP: (0, 1), **pins})
+
+    def read_word(self, offset: int, tick: int) -> int:
+        """Return a word; of the inputs, the pins that are outputs."""
+        if offset == _IN_P:
+            return self.words[_OUT_P] & self.words[_DIRECTION_P]
+        if offset == _IN_N:
+            return self.words[_OUT_N] & self.words[_DIRECTION_N]
+        return super().read_word(offset, tick)
 
 
 def _slots(signals: Signals) -> list[DspSlot]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import msgspec
+from msgspec.structs import replace
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.text_values import named_fields
@@ -76,12 +77,12 @@ class FaultPlan:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queue: list[tuple[Fault, list[int]]] = []
+        self._queue: list[Fault] = []
 
     def add(self, fault: Fault) -> None:
         """Let `fault` happen in its turn."""
         with self._lock:
-            self._queue.append((fault, [fault.after, fault.count]))
+            self._queue.append(fault)
 
     def clear(self) -> None:
         """Let nothing happen any more."""
@@ -95,16 +96,14 @@ class FaultPlan:
     def take(self, letter: str) -> Fault | None:
         """Return the fault that this transaction suffers, if any. "c" stands for a new connection."""
         with self._lock:
-            for entry in self._queue:
-                fault, left = entry
+            for place, fault in enumerate(self._queue):
                 if not _concerns(fault, letter):
                     continue
-                if left[0] > 0:
-                    left[0] -= 1
+                if fault.after > 0:
+                    self._queue[place] = replace(fault, after=fault.after - 1)
                     continue
-                left[1] -= 1
-                if left[1] == 0:
-                    self._queue.remove(entry)
+                left = [] if fault.count == 1 else [replace(fault, count=fault.count - 1)]
+                self._queue[place : place + 1] = left
                 return fault
         return None
 

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from parfocal.devices.redpitaya.simulated.sample_buffer import LENGTH, SampleBuffer
-from parfocal.devices.redpitaya.simulated.schmitt import first_edge
+from parfocal.devices.redpitaya.simulated.sample_buffer import LENGTH, SampleBuffer, first_edge
 from parfocal.devices.redpitaya.simulated.words import DAC_MASK, RegisterFile, signed
 
 if TYPE_CHECKING:
