@@ -175,27 +175,23 @@ class TcpLink:
             raise DeviceError(f"the link to {self.address} is kept for switching off: its host is ending")
         if self._socket is not None:
             return self._socket
-        revive = self._revive
-        if revive is not None and self.connections:
-            revive()
-            revive = None
-        cause: OSError | None = None
+        revive, cause = self._revive, None
         for pause_s in _BACK_OFF_S:
             if SYSTEM_CLOCK.wait(self._closed, pause_s):
                 break
+            if revive is not None and (self.connections or cause):
+                revive()
+                revive = None
             try:
                 self._socket = self._open()
             except OSError as error:
                 cause = error
-                if revive is not None:
-                    revive()
-                    revive = None
-            else:
-                self.connections += 1
-                if self._closed.is_set():
-                    self._drop()
-                    break
-                return self._socket
+                continue
+            self.connections += 1
+            if self._closed.is_set():
+                self._drop()
+                break
+            return self._socket
         raise DeviceError(
             f"no monitor_server answers at {self.address} ({cause}); is the board on, its server running, "
             "and no other program connected?"

@@ -11,7 +11,7 @@ import numpy as np
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
-from parfocal.devices.redpitaya.simulated.dsp import DspSlot, SyncBits
+from parfocal.devices.redpitaya.simulated.dsp import DspSlot
 from parfocal.devices.redpitaya.simulated.iq import SimulatedIq
 from parfocal.devices.redpitaya.simulated.pid import SimulatedPid
 from parfocal.devices.redpitaya.simulated.plant import Plant
@@ -151,17 +151,16 @@ class SimulatedHk(RegisterFile):
 
 def _slots(signals: Signals) -> list[DspSlot]:
     """Return the 16 slots: pid0-2, trig, iir, iq0-2, two channels, in1, in2, out1, out2, iq2_2, off."""
-    sync = SyncBits()
-    pids: list[DspSlot] = [SimulatedPid(slot, signals, sync) for slot in range(3)]
-    iqs = [SimulatedIq(slot, signals, sync) for slot in range(5, 8)]
+    pids: list[DspSlot] = [SimulatedPid(slot, signals) for slot in range(3)]
+    iqs = [SimulatedIq(slot, signals) for slot in range(5, 8)]
     signals.derived[_IQ2_2] = partial(iqs[2].quadrature, second=True)
     return [
         *pids,
-        DspSlot(_TRIG, signals, sync, words=_TRIG_WORDS),
-        DspSlot(_IIR, signals, sync, words=_IIR_WORDS),
+        DspSlot(_TRIG, signals, words=_TRIG_WORDS),
+        DspSlot(_IIR, signals, words=_IIR_WORDS),
         *iqs,
-        DspSlot(8, signals, sync, chosen=10),
-        DspSlot(9, signals, sync, chosen=11),
-        *(DspSlot(slot, signals, sync) for slot in range(10, 14)),
-        *(DspSlot(slot, signals, sync) for slot in (_IQ2_2, 15)),
+        DspSlot(8, signals, chosen=10),
+        DspSlot(9, signals, chosen=11),
+        *(DspSlot(slot, signals) for slot in range(10, 14)),
+        *(DspSlot(slot, signals) for slot in (_IQ2_2, 15)),
     ]

@@ -7,35 +7,16 @@ from typing import TYPE_CHECKING
 from parfocal.devices.redpitaya.simulated.words import DAC_MASK, FULL_SCALE, RegisterFile, Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from parfocal.devices.redpitaya.simulated.signals import Signals
 
 INPUT, OUTPUT, SATURATED, SYNC, CURRENT = 0x0, 0x4, 0x8, 0xC, 0x10
 OFF = 15
-_SLOTS = 16
-
-
-class SyncBits:
-    """The one word at 0xC that all slots show: a bit for each, set while the slot runs."""
-
-    def __init__(self) -> None:
-        self.word = (1 << _SLOTS) - 1
-        self.concerned: list[Callable[[int], None]] = []
-
-    def write(self, word: int, tick: int) -> None:
-        """Take the bits, and tell those who hold or run by them."""
-        self.word = word & ((1 << _SLOTS) - 1)
-        for report in self.concerned:
-            report(tick)
-
-    def runs(self, slot: int) -> bool:
-        """Whether the slot is not held."""
-        return bool(self.word >> slot & 1)
 
 
 class DspSlot(RegisterFile):
     """Input selection, direct output, saturation, sync and the present output; a module adds its own words.
+
+    The word at 0xC is one for all slots: a bit for each, set while it runs.
 
     Parameters
     ----------
@@ -43,37 +24,35 @@ class DspSlot(RegisterFile):
         Its number.
     signals : Signals
         What it belongs to.
-    sync : SyncBits
-        Shared by all slots.
     chosen : int
         Slot that its input takes at power-on.
     words : Words
         The module's own.
     """
 
-    def __init__(
-        self,
-        slot: int,
-        signals: Signals,
-        sync: SyncBits,
-        *,
-        chosen: int = OFF,
-        words: Words | None = None,
-    ) -> None:
+    def __init__(self, slot: int, signals: Signals, *, chosen: int = OFF, words: Words | None = None) -> None:
         super().__init__({INPUT: (chosen, 0xF), OUTPUT: (0, 0x3), **(words or {})})
         self.slot = slot
         self.signals = signals
-        self.sync = sync
+        signals.slots.append(self)
 
     @property
     def chosen(self) -> int:
         """The slot that its input takes."""
         return self.words[INPUT]
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is not held."""
+        return bool(self.signals.running >> self.slot & 1)
+
+    def renew(self, tick: int) -> None:
+        """Act on what the registers say from `tick` on: what a module of its own does."""
+
     def read_word(self, offset: int, tick: int) -> int:
         """Return a word; the living ones as they are at `tick`."""
         if offset == SYNC:
-            return self.sync.word
+            return self.signals.running
         if offset == CURRENT:
             return self.signals.now(self.slot, tick) & DAC_MASK
         if offset == SATURATED:
@@ -84,7 +63,9 @@ class DspSlot(RegisterFile):
         """Keep a word, and act on it from `tick` on."""
         if offset == SYNC:
             self.signals.advance(tick)
-            self.sync.write(value, tick)
+            self.signals.running = value & 0xFFFF
+            for slot in self.signals.slots:
+                slot.renew(tick)
         super().write_word(offset, value, tick)
         if offset == OUTPUT:
             self.signals.change(tick, self.slot, outputs=value & 0x3)

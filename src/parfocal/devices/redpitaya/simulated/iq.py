@@ -64,10 +64,9 @@ class SimulatedIq(dsp.DspSlot):
     over a window, and drives no output directly.
     """
 
-    def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
-        super().__init__(slot, signals, sync, chosen=10, words=_WORDS)
+    def __init__(self, slot: int, signals: Signals) -> None:
+        super().__init__(slot, signals, chosen=10, words=_WORDS)
         self._run: _Run | None = None
-        sync.concerned.append(self._renew)
 
     def read_word(self, offset: int, tick: int) -> int:
         """Return a word; of the sums, 31 bits each, with bit 31 set while they grow."""
@@ -88,11 +87,11 @@ class SimulatedIq(dsp.DspSlot):
             begin = tick + self.words[_SLEEP]
             self._run = _Run(begin, begin + self.words[_AVERAGES], value)
         if offset in _WORDS:
-            self._renew(tick)
+            self.renew(tick)
 
     def quadrature(self, ticks: NDArray[np.int64], *, second: bool = False) -> NDArray[np.float64]:
         """Return a demodulated quadrature in counts, between a few points if there are many ticks."""
-        if not len(ticks) or not self.sync.runs(self.slot):
+        if not len(ticks) or not self.runs:
             return np.zeros(len(ticks))
         window = int(min(max(2 * self._filter_ticks(), _SHORT_WINDOW), _LONG_WINDOW))
         at = np.unique(np.linspace(ticks[0], ticks[-1], min(_POINTS, len(ticks))).astype(np.int64))
@@ -105,10 +104,10 @@ class SimulatedIq(dsp.DspSlot):
     def _step(self) -> int:
         return self.words[_FREQUENCY]
 
-    def _renew(self, tick: int) -> None:
+    def renew(self, tick: int) -> None:
         """Drive the outputs by what the registers say now."""
         select = self.words[_SELECT]
-        counts = self._gain(_G2) * FULL_SCALE / (1 << (_GAIN_BITS - 1)) if self.sync.runs(self.slot) else 0.0
+        counts = self._gain(_G2) * FULL_SCALE / (1 << (_GAIN_BITS - 1)) if self.runs else 0.0
         if select == _QUADRATURE:
             self.signals.derived[self.slot] = self.quadrature
         else:

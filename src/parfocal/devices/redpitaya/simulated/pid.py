@@ -32,10 +32,9 @@ _WORDS = {
 class SimulatedPid(dsp.DspSlot):
     """Slots 0 to 2. The derivative gain can be written and does nothing, as in the gateware."""
 
-    def __init__(self, slot: int, signals: Signals, sync: dsp.SyncBits) -> None:
-        super().__init__(slot, signals, sync, chosen=10, words=_WORDS)
-        sync.concerned.append(self._apply)
-        self._apply(0)
+    def __init__(self, slot: int, signals: Signals) -> None:
+        super().__init__(slot, signals, chosen=10, words=_WORDS)
+        self.renew(0)
 
     def read_word(self, offset: int, tick: int) -> int:
         """Return a word; the integrator as it is at `tick`."""
@@ -52,12 +51,13 @@ class SimulatedPid(dsp.DspSlot):
             self.signals.loop.disturb()
             return
         super().write_word(offset, value, tick)
-        self._apply(tick)
+        self.renew(tick)
 
-    def _apply(self, tick: int) -> None:  # noqa: ARG002  # the loop has been brought there already
+    def renew(self, tick: int) -> None:  # noqa: ARG002  # the loop has been brought there already
+        """Give the loop what the registers say."""
         pid = self.signals.loop.pids[self.slot]
         self.signals.loop.disturb()
-        frozen = 0 if self.sync.runs(self.slot) else self.words[_MODE] & 7
+        frozen = 0 if self.runs else self.words[_MODE] & 7
         pid["slot"] = self.chosen
         pid["setpoint"] = signed(self.words[_SETPOINT])
         pid["proportional"] = 0 if frozen & 2 else self._gain(_P) / (1 << _P_SHIFT)

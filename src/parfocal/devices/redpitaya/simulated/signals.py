@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from parfocal.devices.redpitaya.simulated.dsp import DspSlot
     from parfocal.devices.redpitaya.simulated.plant import Plant
     from parfocal.devices.redpitaya.simulated.sources import SignalSource
 
@@ -38,6 +39,13 @@ class Signals:
         What leads to in1, and to in2.
     seed : int
         Of the noise.
+
+    Attributes
+    ----------
+    slots : list of DspSlot
+        All of them.
+    running : int
+        A bit for each slot that is not held.
     """
 
     def __init__(self, plants: tuple[Plant, Plant], seed: int = 0) -> None:
@@ -45,6 +53,8 @@ class Signals:
         self.rng = np.random.default_rng(seed)
         self.loop = ControlLoop(plants)
         self._history = History(plants)
+        self.slots: list[DspSlot] = []
+        self.running = 0xFFFF
         self.derived: dict[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {}
 
     def change(
