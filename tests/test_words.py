@@ -85,7 +85,7 @@ PLAIN = {
         Acquisition Angle Caller Epoch Flag Generator
         HealthCheck Housekeeping Level Link Modules Picture Piece
         Plant Player Readout RedPitaya Sampler Settling Shuffled Signals SlowOutputs
-        Smoothing SyncBits TcpLink Tone
+        Smoothing TcpLink Tone
     """,
     "formats": """
         Contents Pages Selection SourcedValue Unreadable Words
