@@ -326,6 +326,50 @@ ProcessWorkers(setup, limit_s=10, log=logging.getLogger()).begin()
     assert poll_until(lambda: is_gone(worker), PATIENCE_S)
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (signal.SIGKILL, "ended with exit code -9"),
+        (signal.SIGSTOP, "stood still while it got warm, and was killed"),
+    ],
+)
+def test_a_worker_that_ends_or_stands_still_before_it_is_warm_is_started_again(bench, number, told):
+    """It failed the run, the stopped one after two minutes."""
+    loop = bench()
+    loop.go(on=False)
+    seen = []
+
+    def harm():
+        seen.append(loop.pid_at(-1))
+        os.kill(seen[0], number)
+        seen.append(loop.pid_at(-1, but=seen))
+        loop.go()
+
+    (harming := threading.Thread(target=harm)).start()
+    loop.begin()
+    harming.join()
+    assert is_gone(seen[0])
+    assert loop.noted == [("pipeline", "WorkerEndedError", f"worker 0 of the pipeline {told}", -1)]
+    assert lit_columns(loop.answer(loop.expose(1))) == [3, 4, 5, 6]
+
+
+def test_a_worker_that_never_gets_warm_is_given_up_and_each_end_is_counted(bench):
+    loop = bench()
+    loop.go(on=False)
+    seen = []
+
+    def kill_each():
+        for _ in range(3):
+            seen.append(loop.pid_at(-1, but=seen))
+            os.kill(seen[-1], signal.SIGKILL)
+
+    (harming := threading.Thread(target=kill_each)).start()
+    with pytest.raises(WorkerEndedError, match="exit code -9, 3 times in a row before it was warm"):
+        loop.begin()
+    harming.join()
+    assert len(loop.noted) == 2
+
+
 def test_a_run_that_is_ended_while_its_workers_warm_does_not_wait_for_them(bench):
     from parfocal.runs.instruments.instruments import AbortedError
 

@@ -54,7 +54,7 @@ class _StepProcess:
     def warm(self) -> Warmed:
         """Start the process; return what it tells once it is warm."""
         with self:
-            return self._process.start(_NO_LIMIT_S)
+            return self._process.start()
 
     def analyse(self, jobs: list[AnalysisJob]) -> AnalysedJobs:
         """Have it analyse time points of a position, each with what is remembered after the one before."""
@@ -94,7 +94,7 @@ class _StepProcess:
         for again in (False, True):
             try:
                 if not self._process.starts or again:
-                    self._process.start(_NO_LIMIT_S)
+                    self._process.start()
                 self._process.begin(job, _NO_LIMIT_S)
                 return self._process.finish()
             except WorkerEndedError as error:

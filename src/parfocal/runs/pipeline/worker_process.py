@@ -15,6 +15,7 @@ from parfocal.core.errors import ParfocalError
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError, packed
 from parfocal.processes.session import start_module
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, FromWorker, ToWorker, Warmed, WorkerSetup
+from parfocal.runs.pipeline.start_watch import StartWatch
 from parfocal.runs.pipeline.worker_memory import WorkerMemory
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class WorkerProcess:
         self._results: WorkerMemory | None = None
         self._lock = threading.Lock()
         self._due_s = float("inf")
+        self._start: StartWatch | None = None  # until it is warm
         self._why = ""
         self._is_over = False
         self._jobs = 0
@@ -72,13 +74,13 @@ class WorkerProcess:
         assert self._results is not None
         return self._results.mask
 
-    def start(self, limit_s: float) -> Warmed:
+    def start(self, limit_s: float | None = None) -> Warmed:
         """Start it anew, and return what it tells once it is warm.
 
         Raises
         ------
         WorkerEndedError
-            If it ends meanwhile, or takes longer than `limit_s`.
+            If it ends meanwhile; also as `kill_if_overdue` finds that it stands still, or took `limit_s`.
         """
         self.end()
         self._path.unlink(missing_ok=True)  # of an earlier process: it may write to it still
@@ -114,10 +116,15 @@ class WorkerProcess:
         return answer
 
     def kill_if_overdue(self, now_s: float) -> None:
-        """Kill it if it should have answered by now. Any thread."""
+        """Kill it if it should have answered by now, or stands still before it is warm. Any thread."""
         with self._lock:
-            if now_s > self._due_s and self._process is not None:
-                self._why = "took too long, and was killed"
+            if self._process is None:
+                return
+            wrong = "took too long" if now_s > self._due_s else ""
+            if self._start is not None:
+                wrong = self._start.verdict(int(now_s * 1e9))
+            if wrong:
+                self._why = f"{wrong}, and was killed"
                 self._process.kill()
 
     def kill(self) -> None:
@@ -143,19 +150,20 @@ class WorkerProcess:
             process.kill()
             process.wait()
 
-    def _warmed(self, limit_s: float) -> Warmed:
+    def _warmed(self, limit_s: float | None) -> Warmed:
         """Start its process, and return what it tells once it is warm."""
         with open(2, "wb", closefd=False) as stderr, self._lock:
             if self._is_over:
                 raise WorkerEndedError(f"worker {self.number} of the pipeline was ended")
             self._why = ""
             self._process = start_module(_MODULE, stdout=subprocess.PIPE, stderr=stderr)
+            if limit_s is not None:
+                self._start = StartWatch(self._process.pid, limit_s, SYSTEM_CLOCK.monotonic_ns())
         self.starts += 1
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._writer = MessageWriter(self._process.stdin)
         self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
-        self._due_in(limit_s)
         self._send(packed(self._setup))
         answer = self._answer_to(self._setup)
         assert isinstance(answer, Warmed)
@@ -176,7 +184,7 @@ class WorkerProcess:
         except PipeClosedError as error:
             raise WorkerEndedError(f"worker {self.number} of the pipeline {self._ended()}") from error
         finally:
-            self._due_s = float("inf")
+            self._due_s, self._start = float("inf"), None
 
     def _ended(self) -> str:
         """Return how it has ended, in words."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, ParfocalError
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, Warmed, WorkerSetup
+from parfocal.runs.pipeline.start_watch import LOOK_S
 from parfocal.runs.pipeline.worker_process import WorkerEndedError, WorkerProcess
 
 if TYPE_CHECKING:
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _START_S = 120.0
+_STARTS = 3
+"""How often a worker that ends before it is warm is started in a row."""
 _LEAST_S, _DEADLINES = 10.0, 10.0
-_LOOK_S = 0.25
 
 
 class JobFailedError(ParfocalError):
@@ -126,7 +128,7 @@ class ProcessWorkers:
         BadInputError
             If a step can't be imported in a worker, or raised in its trial.
         WorkerEndedError
-            If one ends meanwhile, or `abort` ended it.
+            If one ends meanwhile, each time that it is started again, or `abort` ended it.
         """
         started: list[Future[Warmed]] = []
         for worker in self._workers:
@@ -194,14 +196,28 @@ class ProcessWorkers:
         return item
 
     def _started(self, worker: WorkerProcess) -> Warmed:
-        if self._closed.is_set():
-            raise WorkerEndedError("the workers of the pipeline were ended")
-        warmed = worker.start(_START_S)
+        warmed = self._warmed(worker)
         if warmed.error is not None:
             failed = warmed.error
             where = f"step {failed.step!r}, tried on an artificial image: " if failed.step else ""
             raise BadInputError(f"the pipeline can't be used: {where}{failed.type}: {failed.message}")
         return warmed
+
+    def _warmed(self, worker: WorkerProcess) -> Warmed:
+        """Start a worker until it is warm, a few times if it ends before."""
+        for tries in range(1, _STARTS + 1):
+            if self._closed.is_set():
+                raise WorkerEndedError("the workers of the pipeline were ended")
+            try:
+                return worker.start(_START_S)
+            except WorkerEndedError as error:
+                if self._closed.is_set():
+                    raise
+                if tries == _STARTS:
+                    raise WorkerEndedError(f"{error}, {_STARTS} times in a row before it was warm") from error
+                self._log.error("%s before it was warm; it is started again", error)
+                self.on_restart(str(error))
+        raise AssertionError("unreachable")
 
     def _do(self, worker: WorkerProcess, job: AnalysisJob, future: Future[JobResult]) -> None:
         try:
@@ -227,6 +243,6 @@ class ProcessWorkers:
         raise AssertionError("unreachable")
 
     def _watch(self) -> None:
-        while not self._closed.wait(_LOOK_S):
+        while not self._closed.wait(LOOK_S):
             for worker in self._workers:
                 worker.kill_if_overdue(SYSTEM_CLOCK.monotonic_s())
