@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from parfocal.devices.simulated.microscope.sample import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
 from parfocal.runs import Sequence, acquire, combine
+from parfocal.storage.image import read_document
 
 PATIENCE_S = 60.0
 DARK_WITHIN_S = 20.0
@@ -66,6 +68,22 @@ def test_an_image_whose_light_went_out_in_its_exposure_is_replaced_by_the_one_th
     assert (status.outcome, status.frames_stored) == ("complete", 1)
     assert stored_means(status) == pytest.approx(bright, rel=0.1)
     assert "1 of camera came for an event that had a frame" in status.reason
+
+
+@pytest.mark.slow
+def test_a_recorder_that_is_killed_before_the_image_is_taken_again_knows_that_it_is_to_be_replaced(rig):
+    """Its next process kept the dark one, and the run was complete."""
+    long = series(1, channels=[{"config": "nucleus", "exposure": 6000}])
+    bright = stored_means(rig.run(long).wait(PATIENCE_S))
+    handle = rig.run(long)
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+    images = Path(handle.status().folder) / "frames.ome.zarr"
+    kill(rig, "channels", signal.SIGKILL)
+    until(lambda: read_document(images)["attributes"]["parfocal"]["retaken"]["before"], "it is told")
+    kill(rig, "recorder", signal.SIGKILL)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.frames_stored) == ("complete", 1)
+    assert stored_means(status) == pytest.approx(bright, rel=0.1)
 
 
 def stored_means(status):

@@ -192,18 +192,18 @@ def test_frames_of_no_event_are_left_out_and_no_event_is_overwritten(tmp_path: P
     sink.abandon()
 
 
-@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize(("at_once", "ends"), [(False, False), (True, False), (False, True)])
 @pytest.mark.parametrize("is_told", ["before the first", "between"])
 def test_a_frame_that_is_taken_again_takes_the_place_of_the_first_once(
-    tmp_path: Path, is_told: str, at_once: bool
+    tmp_path: Path, is_told: str, at_once: bool, ends: bool
 ) -> None:
-    """The first may be on its way still when that is told; both may come to the disk together."""
+    """The first may be on its way still when that is told; both may come together, or to two writers."""
     sink = create_sink(tmp_path / "s", OPTIONS["events"])
     first, second, third = (batch("events", n, 1) for n in range(3))
     for one in (first, second, third):
         one.headers["event"] = 2
     if is_told == "before the first" or at_once:
-        sink.retake([2])
+        sink.retake([2], 1)
     if at_once:
         both = FrameBatch(
             np.concatenate([first.data, second.data]), np.concatenate([first.headers, second.headers])
@@ -212,7 +212,10 @@ def test_a_frame_that_is_taken_again_takes_the_place_of_the_first_once(
     else:
         sink.append(first, 0)
         if is_told == "between":
-            sink.retake([2])
+            sink.retake([2], 1)
+        if ends:
+            sink.abandon()
+            sink = resume_sink(tmp_path / "s", OPTIONS["events"])
         sink.append(second, 1)
     assert (sink.count().stored, sink.count().lost, sink.count().repeated) == (1, 0, 1)
     sink.append(third, 2)

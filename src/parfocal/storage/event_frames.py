@@ -41,7 +41,8 @@ from parfocal.storage.image import (
     write_document,
 )
 from parfocal.storage.numbering import Numbering
-from parfocal.storage.ome_zarr import Codec, Document, FrameLayout
+from parfocal.storage.ome_zarr import NOT_STORED, Codec, Document, FrameLayout
+from parfocal.storage.retaken import Place, RetakenFrames
 from parfocal.storage.sync import SyncThread
 
 if TYPE_CHECKING:
@@ -70,8 +71,8 @@ class EventFrameSink:
     """Writes each frame at the index of its event; a `parfocal.core.protocols.Sink`.
 
     Frames that belong to no event are left out, and none of them counts as lost. Of several frames of one
-    event the first is kept, unless `retake` was told of it: none is ever overwritten by itself. Make one with
-    `create` or `resume`.
+    event the first is kept, unless `retake` was told of it: none is ever overwritten by itself. That is kept
+    with the images, for whoever resumes them. Make one with `create` or `resume`.
 
     Attributes
     ----------
@@ -91,11 +92,12 @@ class EventFrameSink:
         history: LayoutHistory,
         first_sequence: int,
         first_number: int,
+        retaken: RetakenFrames = RetakenFrames(),  # noqa: B008 (frozen)
     ) -> None:
         self.folder = folder
         self.stored = 0
         self.repeated = 0
-        self._retaken: set[int] = set()
+        self._retaken = retaken
         self._frame = frame
         self._history = history
         self._numbering = Numbering(first_sequence, first_number)
@@ -162,7 +164,7 @@ class EventFrameSink:
     ) -> EventFrameSink:
         """Go on with images whose writer has ended; `next_number` as in `FrameSink.resume`."""
         frame, history = plan_in(folder)
-        sink = cls(folder, frame, history, first_sequence, first_number)
+        sink = cls(folder, frame, history, first_sequence, first_number, _retaken_in(folder))
         with storage_errors(folder):
             rows = np.concatenate([image.resume() for image in sink._images])
         sink.stored = len(rows)
@@ -220,7 +222,6 @@ class EventFrameSink:
             self._grow_images()
             times = [image.times for image in self._images]
             self._history = grown
-            self._retaken.clear()  # numbers of another layout
             self._images = self._all_images()
             for number, image in enumerate(self._images):
                 if number < len(times):
@@ -249,7 +250,7 @@ class EventFrameSink:
         with self._growing, storage_errors(self.folder):
             self._syncing.check()
             located = self._locate(fresh.data, rows)
-            new = sum(not image.holds(frame.place) for image, frame in located)
+            new = sum(image.sequence_at(frame.place) == NOT_STORED for image, frame in located)
             self._write(located)
             if not more:
                 self._grow_images()
@@ -258,13 +259,27 @@ class EventFrameSink:
             for row in rows:  # last: who counts meanwhile takes none for lost
                 self._numbering.place(int(row[SEQUENCE]), int(row[FRAME]))
 
-    def retake(self, events: Iterable[int]) -> None:
-        """Have the next frame of each event take the place of the one that it has, or is still to come.
+    def retake(self, events: Iterable[int], first_sequence: int) -> None:
+        """Have frames of events from `first_sequence` on take the place of those before.
 
-        That was not exposed as it was to be: its light went out, or its camera ended. Any thread.
+        Those may still come; they were not exposed as they were to be: their light went out, or their
+        camera ended. Any thread.
+
+        Raises
+        ------
+        BadInputError
+            If an event lies beyond the plan.
+        StorageError
+            If the disk does not take it.
         """
-        with self._growing:
-            self._retaken.update(events)
+        with self._growing, storage_errors(self.folder):
+            places = []
+            for event in events:
+                index = self._history.index_of(first_sequence, event)
+                places.append((index.pop("p", 0), *_place(index)))
+            if places:
+                self._retaken = self._retaken.told(places, first_sequence)
+                self._describe_collection()
 
     def tend(self) -> None:
         """Have the documents tell how long the images have become."""
@@ -294,20 +309,21 @@ class EventFrameSink:
 
     def _locate(self, pixels: NDArray[Any], rows: NDArray[np.int64]) -> list[_Located]:
         """Return frames of events that have none yet, or whose frame is taken again, each with its place."""
-        located: dict[tuple[int, tuple[int, ...]], _Located] = {}
+        located: dict[Place, _Located] = {}
         for frame, row in zip(pixels, rows, strict=True):
             if row[EVENT] == NO_EVENT:
                 continue
             index = self._history.index_of(int(row[SEQUENCE]), int(row[EVENT]))
             position = index.pop("p", 0)
-            place = tuple(index[axis] for axis in "tcz" if axis in index)
+            place = _place(index)
             image = self._images[position]
-            if (position, place) in located or image.holds(place):
+            known = located.get((position, *place))
+            stored = image.sequence_at(place) if known is None else int(known.frame.row[SEQUENCE])
+            if stored != NOT_STORED:
                 self.repeated += 1
-                if int(row[EVENT]) not in self._retaken:
+                if not self._retaken.gives_way((position, *place), stored, int(row[SEQUENCE])):
                     continue
-                self._retaken.discard(int(row[EVENT]))
-            located[position, place] = _Located(image, PlacedFrame(place, frame, row))
+            located[position, *place] = _Located(image, PlacedFrame(place, frame, row))
         return list(located.values())
 
     def _write(self, located: list[_Located]) -> None:
@@ -332,11 +348,23 @@ class EventFrameSink:
             "frame": msgspec.to_builtins(self._frame),
             "events": msgspec.to_builtins(self._history),
             "images": list(image_paths(self.events)),  # in the order of positions, for readers
+            "retaken": msgspec.to_builtins(self._retaken),
         }
         name = self.folder.name.split(".")[0]
         for path, document in collection_documents(self.events, name, own).items():
             (self.folder / path).mkdir(exist_ok=True)
             write_document(self.folder / path, document)
+
+
+def _place(index: dict[str, int]) -> tuple[int, ...]:
+    """Return where a frame lies in the image of its position."""
+    return tuple(index[axis] for axis in "tcz" if axis in index)
+
+
+def _retaken_in(folder: Path) -> RetakenFrames:
+    """Return which frames are to be replaced; none in a folder of an earlier version."""
+    plan: Document = read_document(folder)["attributes"][_PLAN]
+    return msgspec.convert(plan.get("retaken", {}), RetakenFrames)
 
 
 def plan_in(folder: Path) -> tuple[FrameLayout, LayoutHistory]:

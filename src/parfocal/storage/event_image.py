@@ -92,9 +92,9 @@ class EventImage:
         write_document(self._folder, documents.group)
         self._write_shape(times, documents)
 
-    def holds(self, place: tuple[int, ...]) -> bool:
-        """Whether there is a frame at an index along t, c and z."""
-        return bool(self._headers.read(place)[SEQUENCE] != NOT_STORED)
+    def sequence_at(self, place: tuple[int, ...]) -> int:
+        """Return the number in its stream of the frame at an index along t, c and z; `NOT_STORED` if none."""
+        return int(self._headers.read(place)[SEQUENCE])
 
     def begin(self, frame: PlacedFrame) -> Any:
         """Begin to write a frame's pixels; return what `finish` takes. They are read until then."""

@@ -117,9 +117,9 @@ class StreamRecorder:
         return self._sink.events
 
     def retake(self, events: Iterable[int]) -> None:
-        """Have the next frame of each event take the place of the one before; nothing where none has one."""
+        """Have frames of events that are produced from now on take the place of those before."""
         if isinstance(self._sink, EventFrameSink):
-            self._sink.retake(events)
+            self._sink.retake(events, self.source.produced)
 
     def begin_part(self) -> None:
         """Have rows from the next frame on go to another file. Returns at once; frames have files already."""
