@@ -172,6 +172,60 @@ def test_a_step_that_cant_be_made_is_told_by_its_name(raised, tmp_path, monkeypa
     del sys.modules["own_unmade_steps"]
 
 
+LINKER = """
+class Linker:
+    def link(self, columns): ...
+    def resume(self, state): ...
+    def state(self):
+        {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("return [1]", "state() of a linker returns numbers and arrays by name, not list"),
+        ("return {'last': None}", "state() of a linker returns numbers and arrays; 'last' is NoneType"),
+        ("return {'known': {3: 1}}", "state() of a linker returns numbers and arrays; 'known' is dict"),
+        ("raise RuntimeError('too early')", "its state() raised RuntimeError: too early"),
+    ],
+)
+def test_a_linker_that_can_t_tell_what_it_remembers_is_refused(state, told, tmp_path, monkeypatch):
+    """Its worker ended without a word at the first image, for its state could not be sent."""
+    (tmp_path / "own_linkers.py").write_text(LINKER.replace("{}", state))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BadInputError) as caught:
+        pipeline_request({"segment": STEPS + "bright", "track": "own_linkers:Linker"})
+    assert str(caught.value) == f"track 'own_linkers:Linker': {told}"
+    del sys.modules["own_linkers"]
+
+
+def linked(monkeypatch, particles, state=dict):
+    """Return what is found of two cells whose linker returns these."""
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright", track=STEPS + "ByLabel"))
+    linker = runner._steps["track"]._replace(run=lambda **_: particles)
+    monkeypatch.setitem(runner._steps, "track", linker)
+    segment = runner._steps["segment"]._replace(run=lambda **_: np.array([[1, 0], [0, 2]]))
+    monkeypatch.setitem(runner._steps, "segment", segment)
+    monkeypatch.setattr(linker.owner, "state", state)
+    return run(runner, np.zeros((2, 2)))
+
+
+def test_what_a_linker_remembers_later_is_looked_at_too(monkeypatch):
+    error = linked(monkeypatch, np.array([0, 1]), lambda: {"known": {3: 1}}).error
+    assert (error.step, error.message) == (
+        "track",
+        "state() of a linker returns numbers and arrays; 'known' is dict",
+    )
+
+
+def test_a_number_that_is_given_to_two_cells_of_an_image_is_refused(monkeypatch):
+    error = linked(monkeypatch, np.array([4, 4])).error
+    told = "a particle is one cell: number 4 is given to 2 cells of the same image"
+    assert (error.step, error.message) == ("track", told)
+    assert linked(monkeypatch, np.array([-1, -1])).error is None, "nobody knows which these are"
+
+
 def test_a_step_that_wants_to_end_its_process_has_failed(monkeypatch):
     runner = PipelineRunner(Pipeline(segment=STEPS + "bright"))
     ends = runner._steps["segment"]._replace(run=lambda **_: sys.exit("usage: cells [-h]"))

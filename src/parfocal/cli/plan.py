@@ -108,7 +108,8 @@ def _show_steps(request: PipelineRequest, shown: Console) -> None:
     for name, step in pipeline.steps():
         settings = "  ".join(f"{setting}={value!r}" for setting, value in step.settings.items())
         shown.print(Text.assemble((f"{name:13}", "bold"), f"{step.call}  {settings}".rstrip()))
-    waits = f"{pipeline.workers} workers, a queue of {pipeline.queue}, {pipeline.deadline_s:g} s for a mask"
+    workers = "1 worker" if pipeline.workers == 1 else f"{pipeline.workers} workers"
+    waits = f"{workers}, a queue of {pipeline.queue}, {pipeline.deadline_s:g} s for a mask"
     shown.print(Text.assemble((f"{'pipeline':13}", "bold"), f"{waits}; late: {pipeline.late}"))
     image = "its time point" if request.mode == "current" else "the time point before"
     shown.print(Text.assemble((f"{'masks':13}", "bold"), f"from the image of {image}"))

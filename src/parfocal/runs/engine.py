@@ -356,7 +356,8 @@ class RunEngine:
 
     def noted(self, source: str, type: str, message: str, event: int) -> None:
         """Count an error beside the task under way, and log it."""
-        self._log.error("run %s, event %d: %s: %s: %s", self.name, event, source, type, message)
+        where = f"run {self.name}, event {event}" if event >= 0 else f"run {self.name}"
+        self._log.error("%s: %s: %s: %s", where, source, type, message)
         self._wish(lambda now: inputs.Noted(now, source, type, message, event))
 
     def remainder(self) -> RunRemainder:

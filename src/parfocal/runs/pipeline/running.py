@@ -12,7 +12,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError
 from parfocal.core.modulation import PackedMask
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
-from parfocal.runs.pipeline.step import ResolvedStep, resolve
+from parfocal.runs.pipeline.step import ResolvedStep, link_state, resolve
 from parfocal.tracking.labelled import LabelPixels
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PipelineRunner:
     def __init__(self, pipeline: Pipeline) -> None:
         self._steps = {name: resolve(name, step) for name, step in pipeline.steps()}
         linker = self._steps.get("track")
-        self._new_link = None if linker is None else _copied(linker.owner.state())
+        self._new_link = None if linker is None else link_state(linker.owner.state())
 
     def run(
         self, job: AnalysisJob, images: Images, references: Images, labels: NDArray[Any], mask: NDArray[Any]
@@ -164,15 +164,16 @@ class _Work:
         if linker is None:
             return
         with _named("track"):
-            linker.owner.resume(_copied(new if self._job.link is None else self._job.link) or {})
+            linker.owner.resume(link_state(new if self._job.link is None else self._job.link))
             particles = self._checked({"particle": self._call("track")})["particle"]
             if particles.dtype.kind not in "iu":
                 raise BadInputError(f"particles must be whole numbers, not {_told(particles)}")
+            _check_apart(particles)
             self._columns["particle"] = particles.astype(np.int64)
             parents = getattr(linker.owner, "parents", None)
             if parents is not None:
                 self._columns |= self._checked({"parent": parents})
-            self._link = _copied(linker.owner.state())
+            self._link = link_state(linker.owner.state())
             if self._job.is_deferred:
                 numbers = self._given_later(linker)
                 for name in {"particle", "parent"} & set(self._columns):
@@ -263,6 +264,16 @@ def _named(step: str) -> Iterator[None]:
         raise StepFailedError(step, error) from error
 
 
+def _check_apart(particles: NDArray[Any]) -> None:
+    """Refuse numbers of which one stands for several cells of an image; those below 0 are of nobody known."""
+    numbers, counts = np.unique(particles[particles >= 0], return_counts=True)
+    if (twice := numbers[counts > 1]).size:
+        cells = counts[counts > 1][0]
+        raise BadInputError(
+            f"a particle is one cell: number {twice[0]} is given to {cells} cells of the same image"
+        )
+
+
 def _renumbered(particles: NDArray[np.int64], highest: int, numbers: Mapping[int, int]) -> NDArray[np.int64]:
     """Return numbers of particles, in which those above `highest` are others: by `numbers`, else -1.
 
@@ -293,10 +304,6 @@ def _by_particle(table: Columns, particles: NDArray[np.int64]) -> Columns:
             extended = np.append(values.astype(np.float64), np.nan)
             columns[name] = extended[places_there]
     return columns
-
-
-def _copied(state: Mapping[str, Any] | None) -> LinkState | None:
-    return None if state is None else {name: np.copy(value) for name, value in state.items()}
 
 
 def _told(array: NDArray[Any]) -> str:

@@ -6,13 +6,17 @@ import hashlib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.processes.loading import STEPS, load_object, plugins
 from parfocal.runs.pipeline.setting_check import check_setting
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _FIELD = ("shape", "t", "p", "time_points", "position", "well", "metadata")
 _IMAGES = ("image", "images", *_FIELD)
@@ -137,7 +141,47 @@ def resolve(stage: str, step: Step) -> ResolvedStep:
         owner = target(**settings[0])
     except (Exception, SystemExit) as error:  # the border to code of others
         raise BadInputError(f"{where}: it can't be made: {type(error).__name__}: {error}") from error
+    if stage == "track":
+        _check_linker(where, owner)
     return ResolvedStep(_bound(getattr(owner, method), settings[1]), needs[1], metadata, source, owner)
+
+
+def link_state(told: Any) -> dict[str, NDArray[Any]]:
+    """Return what a linker's `state()` told, as arrays of their own: they go to other processes, and to disk.
+
+    Raises
+    ------
+    BadInputError
+        If it holds something else than numbers and arrays of numbers by name.
+
+    Examples
+    --------
+    >>> link_state({"next_number": 3})
+    {'next_number': array(3)}
+    >>> link_state({"last": None})
+    Traceback (most recent call last):
+    parfocal.core.errors.BadInputError: state() of a linker returns numbers and arrays; 'last' is NoneType
+    """
+    if not isinstance(told, Mapping):
+        raise BadInputError(
+            f"state() of a linker returns numbers and arrays by name, not {type(told).__name__}"
+        )
+    copied = {str(name): np.array(value) for name, value in told.items()}
+    for name, value in copied.items():
+        if value.dtype.kind not in "biuf":
+            kind = type(told[name]).__name__
+            raise BadInputError(f"state() of a linker returns numbers and arrays; {name!r} is {kind}")
+    return copied
+
+
+def _check_linker(where: str, owner: Any) -> None:
+    """Refuse a linker that can't tell what it remembers."""
+    try:
+        link_state(owner.state())
+    except BadInputError as error:
+        raise BadInputError(f"{where}: {error}") from None
+    except (Exception, SystemExit) as error:  # the border to code of others
+        raise BadInputError(f"{where}: its state() raised {type(error).__name__}: {error}") from error
 
 
 def _unbound(kind: type, method: str) -> Callable[..., Any]:
