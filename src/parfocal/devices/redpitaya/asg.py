@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.devices.redpitaya.arguments import takes
-from parfocal.devices.redpitaya.board import ModuleRegisters, SlotModule, check_all, settings_of
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, SlotModule, check_all, settings_of
 from parfocal.devices.redpitaya.memory_map import (
     ASG,
     OUTPUT,
@@ -20,9 +20,6 @@ from parfocal.devices.redpitaya.memory_map import (
 )
 from parfocal.devices.redpitaya.registers import Angle, Choice, Count, Field, Register, volts
 from parfocal.devices.redpitaya.waveforms import Waveform, table, words
-
-if TYPE_CHECKING:
-    from parfocal.devices.redpitaya.board import Board
 
 CONTROL = 0x0
 WRAPS, RESET, ZERO, RANDOM_PHASE = 1 << 4, 1 << 6, 1 << 7, 1 << 12

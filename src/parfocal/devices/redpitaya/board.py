@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import DeviceError, UnconfirmedWriteError
 from parfocal.devices.redpitaya.memory_map import DSP, INPUT, numbered, running, slot_base
 from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
@@ -17,7 +17,6 @@ from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.link import Link
     from parfocal.devices.redpitaya.registers import Field
 

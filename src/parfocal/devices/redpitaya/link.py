@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError, UnconfirmedWriteError
@@ -17,7 +18,6 @@ from parfocal.devices.redpitaya.fairlock import FairLock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
 
 DEFAULT_PORT = 2222
 PIECE_WORDS = 4096

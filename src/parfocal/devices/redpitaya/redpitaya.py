@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.ams import SlowOutputs
 from parfocal.devices.redpitaya.asg import Asg
@@ -19,7 +19,6 @@ from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.link import Link
 
 GATEWARE_ID = 1

@@ -8,10 +8,10 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import BadInputError, DeviceError, DeviceTimeoutError
 from parfocal.devices.redpitaya.arguments import Wait, takes, uncancelled
-from parfocal.devices.redpitaya.board import ModuleRegisters, check_all
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters, check_all
 from parfocal.devices.redpitaya.memory_map import INPUT, SAMPLES, SCOPE, TICK_S, SignalName, slot_base
 from parfocal.devices.redpitaya.registers import Count, Flag
 from parfocal.devices.redpitaya.trace import Trace, in_order
@@ -27,8 +27,6 @@ from parfocal.devices.redpitaya.trigger import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from parfocal.core.clock import Clock
-    from parfocal.devices.redpitaya.board import Board
 
 DECIMATIONS = tuple(1 << power for power in range(17))
 

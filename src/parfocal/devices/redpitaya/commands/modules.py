@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from parfocal.devices.redpitaya.ams import SlowOutputs
 from parfocal.devices.redpitaya.asg import Asg
@@ -11,11 +11,8 @@ from parfocal.devices.redpitaya.hk import Housekeeping, PinBank
 from parfocal.devices.redpitaya.iq import Iq, IqMeasurement, Sweep
 from parfocal.devices.redpitaya.memory_map import SignalName
 from parfocal.devices.redpitaya.pid import Pid, Settling
-from parfocal.devices.redpitaya.shared import AsgName, IqName, ModuleName, OutputName, PidName
+from parfocal.devices.redpitaya.shared import AsgName, IqName, ModuleName, OutputName, PidName, SharedBoard
 from parfocal.ipc import RECEIVER, URGENT, command, current_call
-
-if TYPE_CHECKING:
-    from parfocal.devices.redpitaya.shared import SharedBoard
 
 ASGS = Modules(AsgName, "{channel}", "channel")
 PIDS = Modules(PidName, "{pid}", "pid")

@@ -15,12 +15,11 @@ from parfocal.devices.redpitaya.memory_map import SAMPLES, TICK_S, SignalName
 from parfocal.devices.redpitaya.scope import Scope
 from parfocal.devices.redpitaya.trace import Trace
 from parfocal.devices.redpitaya.trigger import TriggerSource
-from parfocal.ipc import URGENT, command, current_call
+from parfocal.ipc import URGENT, CallContext, command, current_call
 
 if TYPE_CHECKING:
     from parfocal.devices.redpitaya.arguments import Wait
     from parfocal.devices.redpitaya.shared import SharedBoard
-    from parfocal.ipc import CallContext
     from parfocal.streams import StreamWriter
 
 SCOPE = Modules(Literal["scope"], "scope")

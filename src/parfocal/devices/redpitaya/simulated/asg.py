@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya.memory_map import CLOCK_HZ
 from parfocal.devices.redpitaya.simulated.sources import (
@@ -18,8 +19,6 @@ from parfocal.devices.redpitaya.simulated.sources import (
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, WORD, RegisterFile, signed
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from parfocal.devices.redpitaya.simulated.signals import Signals
 
 SLOTS = (8, 9)

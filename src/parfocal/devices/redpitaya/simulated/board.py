@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import DeviceError
 from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
 from parfocal.devices.redpitaya.simulated.dsp import DspSlot
@@ -18,11 +18,6 @@ from parfocal.devices.redpitaya.simulated.plant import Plant
 from parfocal.devices.redpitaya.simulated.scope import SimulatedScope
 from parfocal.devices.redpitaya.simulated.signals import Signals
 from parfocal.devices.redpitaya.simulated.words import WORD, RegisterFile, constants
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from parfocal.core.clock import Clock
 
 _TICK_NS = 8
 _REGION = 0x100000

@@ -7,16 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from parfocal.devices.redpitaya.simulated.sources import Smoothing
+from parfocal.devices.redpitaya.simulated.sources import SignalSource, Smoothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
     from parfocal.devices.redpitaya.simulated.plant import Plant
-    from parfocal.devices.redpitaya.simulated.sources import SignalSource
 
 _REMEMBERED = 64
 

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya.simulated import dsp
 from parfocal.devices.redpitaya.simulated.sources import Level, Tone, angles
@@ -14,8 +15,6 @@ from parfocal.devices.redpitaya.simulated.words import FULL_SCALE, WORD, constan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.simulated.signals import Signals
 

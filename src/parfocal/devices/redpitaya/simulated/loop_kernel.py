@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.core.compiled import keep_compiled_code
 
 keep_compiled_code()
 
 import numba  # noqa: E402 (it looks for its cache when it is imported)
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _MEMORY_LIMIT = 4 * 8192.0
 

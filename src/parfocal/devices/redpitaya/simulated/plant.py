@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.core.errors import BadInputError
 from parfocal.devices.redpitaya.memory_map import CLOCK_HZ
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MOST_DELAY_S = 0.1
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya.simulated.sample_buffer import LENGTH, SampleBuffer, first_edge
 from parfocal.devices.redpitaya.simulated.words import DAC_MASK, RegisterFile, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
     from parfocal.devices.redpitaya.simulated.signals import Signals

@@ -5,14 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.devices.redpitaya.simulated.board import SimulatedBoard
 from parfocal.devices.redpitaya.simulated.faults import Fault
 from parfocal.devices.redpitaya.simulated.monitor import MonitorServer
 from parfocal.devices.redpitaya.simulated.scpi.server import ScpiServer
 
 if TYPE_CHECKING:
-    from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.simulated.plant import Plant
 
 _CATCH_UP_S = 0.1

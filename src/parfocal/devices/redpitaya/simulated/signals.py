@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya.simulated.history import History
 from parfocal.devices.redpitaya.simulated.loop import DRIVE, INPUT, OUTPUT, STEP_TICKS, ControlLoop
-from parfocal.devices.redpitaya.simulated.sources import Level, Smoothing
+from parfocal.devices.redpitaya.simulated.sources import Level, SignalSource, Smoothing
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from parfocal.devices.redpitaya.simulated.dsp import DspSlot
     from parfocal.devices.redpitaya.simulated.plant import Plant
-    from parfocal.devices.redpitaya.simulated.sources import SignalSource
 
 PID_SLOTS = (0, 1, 2)
 IN_SLOTS = (10, 11)

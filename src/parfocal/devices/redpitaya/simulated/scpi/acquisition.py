@@ -6,9 +6,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya import scope as registers
-from parfocal.devices.redpitaya.board import ModuleRegisters
+from parfocal.devices.redpitaya.board import Board, ModuleRegisters
 from parfocal.devices.redpitaya.memory_map import SAMPLES, SCOPE
 from parfocal.devices.redpitaya.registers import Count, Field
 from parfocal.devices.redpitaya.simulated.scpi.language import ascii_block, binary_block
@@ -18,9 +19,6 @@ from parfocal.devices.redpitaya.trigger import HYSTERESIS, SOURCE, THRESHOLD
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from numpy.typing import NDArray
-
-    from parfocal.devices.redpitaya.board import Board
 
 _TRIGGERS = {
     "DISABLED": "off",

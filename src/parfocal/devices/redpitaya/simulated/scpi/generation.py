@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya.asg import Asg
 from parfocal.devices.redpitaya.memory_map import SAMPLES, OutputPlace
@@ -13,8 +14,6 @@ from parfocal.devices.redpitaya.waveforms import table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    from numpy.typing import NDArray
 
     from parfocal.devices.redpitaya.board import Board
 

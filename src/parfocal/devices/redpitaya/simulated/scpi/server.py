@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING
 
-from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.clock import SYSTEM_CLOCK, Clock
 from parfocal.core.errors import ParfocalError
 from parfocal.devices.redpitaya.board import Board
 from parfocal.devices.redpitaya.simulated.scpi import acquisition, generation, pins
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
-    from parfocal.core.clock import Clock
     from parfocal.devices.redpitaya.link import Link
 
 _IDENTITY = "REDPITAYA,INSTR2023,0,01-02"
