@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import diric
 
 TABLE = 16384
 PHASE_MASK = np.uint64((1 << 30) - 1)
@@ -28,13 +29,8 @@ class Smoothing:
     def gains(self, cycles_per_tick: NDArray[np.floating]) -> NDArray[np.complexfloating]:
         """Return what becomes of a unit tone at each frequency."""
         angle = 2 * np.pi * np.asarray(cycles_per_tick, float)
-        gains = 1 / (1 + 1j * angle * self.tau_ticks)
-        if self.average > 1:
-            half = angle / 2
-            ends = np.abs(np.sin(half)) < 1e-12
-            mean = np.sin(self.average * half) / (self.average * np.where(ends, 1.0, np.sin(half)))
-            gains = gains * np.where(ends, 1.0, mean) * np.exp(-1j * half * (self.average - 1))
-        return gains
+        mean = diric(angle, self.average) * np.exp(-0.5j * angle * (self.average - 1))
+        return np.asarray(mean / (1 + 1j * angle * self.tau_ticks))
 
 
 class SignalSource(Protocol):
