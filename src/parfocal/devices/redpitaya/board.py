@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK, Clock
-from parfocal.core.errors import DeviceError, UnconfirmedWriteError
-from parfocal.devices.redpitaya.memory_map import DSP, INPUT, numbered, running, slot_base
+from parfocal.core.errors import BadInputError, DeviceError, UnconfirmedWriteError
+from parfocal.devices.redpitaya.memory_map import DSP, INPUT, SIGNALS, slot_base
+from parfocal.devices.redpitaya.registers import Flag
 from parfocal.devices.redpitaya.trace import UNCALIBRATED, Calibration
 
 if TYPE_CHECKING:
@@ -195,24 +196,35 @@ class SlotModule(ModuleRegisters):
         Which of them, from 0 on.
     clock : Clock
         For what takes time.
+
+    Raises
+    ------
+    BadInputError
+        If there are not so many.
     """
 
     kind: ClassVar[str]
     count: ClassVar[int]
 
     def __init__(self, board: Board, index: int, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.name = numbered(self.kind, index, self.count)
+        self.name = f"{self.kind}{index}"
+        if not 0 <= index < self.count:
+            raise BadInputError(f"{self.name}: this gateware has {self.kind}0 to {self.kind}{self.count - 1}")
         super().__init__(board, slot_base(self.name))
         self._clock = clock
+        # One word, which every slot shows, has such a bit for each of them.
+        self._running = Flag(
+            name="running", offset=0xC, low_bit=SIGNALS[self.name], shared=True, volatile=True
+        )
 
     @property
     def is_held(self) -> bool:
         """Whether it stands still, as the board says."""
-        return not self.board.get(running(self.name), DSP)
+        return not self.board.get(self._running, DSP)
 
     def hold(self, held: bool) -> None:
         """Have it stand still, or run."""
-        self.board.set(running(self.name), DSP, not held)
+        self.board.set(self._running, DSP, not held)
 
 
 def settings_of(fields: Sequence[Field[Any]], asked: Any) -> dict[Field[Any], Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal, get_args
 
 from parfocal.core.errors import BadInputError, nearest
-from parfocal.devices.redpitaya.registers import Choice, Flag, Register, volts
+from parfocal.devices.redpitaya.registers import Choice, Register, volts
 
 CLOCK_HZ = 125_000_000
 TICK_S = 8e-9
@@ -36,11 +36,6 @@ OUTPUT = Choice(name="output", offset=0x4, bits=2, options=OUTPUTS)
 CURRENT = volts("signal", 0x10, access="ro")
 
 
-def running(signal: str) -> Flag:
-    """Return the bit that is set while a slot runs: one word, which every slot shows, has them all."""
-    return Flag(name="running", offset=0xC, low_bit=SIGNALS[signal], shared=True, volatile=True)
-
-
 def frequency(name: str, offset: int, *, bits: int, **others: Any) -> Register:
     """Return a register for the step of a phase accumulator with so many bits: 0 to 62.5 MHz."""
     scale = (1 << bits) / CLOCK_HZ
@@ -58,10 +53,3 @@ def slot_base(signal: str) -> int:
     if signal not in SIGNALS:
         raise BadInputError(f"signal {signal!r}: {nearest(signal, SIGNALS)}")
     return DSP + 0x10000 * SIGNALS[signal]
-
-
-def numbered(kind: str, index: int, count: int) -> str:
-    """Return the name of module `index` of a kind, such as "pid0"; raise `BadInputError` if there is none."""
-    if not 0 <= index < count:
-        raise BadInputError(f"{kind}{index}: this gateware has {kind}0 to {kind}{count - 1}")
-    return f"{kind}{index}"
