@@ -52,14 +52,6 @@ class Modules:
         """The module that is meant if none is named."""
         return str(get_args(self.names)[0])
 
-    @property
-    def parameter(self) -> inspect.Parameter | None:
-        """The argument that names a module; None for a single one."""
-        if not self.argument:
-            return None
-        kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-        return inspect.Parameter(self.argument, kind, default=self.default, annotation=self.names)
-
     def changing(
         self,
         method: Callable[..., Any],
@@ -118,7 +110,7 @@ class Modules:
         """
 
         def mark(function: F) -> F:
-            signature = _signature(method, self.parameter)
+            signature = self._signature(method)
             if returns is not None:
                 signature = signature.replace(return_annotation=returns)
             function.__doc__ = _description(function.__doc__, method)
@@ -137,6 +129,17 @@ class Modules:
 
         return _NamedLater(run, self.like(method, effect=effect))
 
+    def _signature(self, method: Callable[..., Any]) -> inspect.Signature:
+        """Return the arguments of a command: those of `method`; which module, behind required ones."""
+        signature = inspect.signature(method, eval_str=True)
+        parameters = [each for each in signature.parameters.values() if each.name not in _OF_ANY_CALL]
+        if self.argument:
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            required = [each for each in parameters if each.default is each.empty and each.kind == kind]
+            name = inspect.Parameter(self.argument, kind, default=self.default, annotation=self.names)
+            parameters.insert(len(required), name)
+        return signature.replace(parameters=parameters)
+
 
 @dataclass(frozen=True)
 class _NamedLater:
@@ -149,15 +152,6 @@ class _NamedLater:
         self.run.__name__ = name
         self.run.__qualname__ = f"{owner.__qualname__}.{name}"
         setattr(owner, name, self.mark(self.run))
-
-
-def _signature(method: Callable[..., Any], first: inspect.Parameter | None) -> inspect.Signature:
-    signature = inspect.signature(method, eval_str=True)
-    parameters = [each for each in signature.parameters.values() if each.name not in _OF_ANY_CALL]
-    if first is not None:
-        required = [each for each in parameters if each.default is each.empty and each.kind == first.kind]
-        parameters.insert(len(required), first)
-    return signature.replace(parameters=parameters)
 
 
 def _description(own: str | None, method: Callable[..., Any]) -> str:

@@ -27,7 +27,6 @@ _DSP = 0x40300000
 _HK_ID, _HK_LOOP, _DNA = 0x0, 0xC, 0x0123456789ABCDE & ((1 << 57) - 1)
 _DIRECTION_P, _DIRECTION_N, _OUT_P, _OUT_N, _IN_P, _IN_N, _LED = 0x10, 0x14, 0x18, 0x1C, 0x20, 0x24, 0x30
 _TRIG, _IIR, _IQ2_2 = 3, 4, 14
-_SCOPE_SLOTS = (8, 9)
 _SLOW_OUTPUTS = dict.fromkeys((0x28, 0x2C), (0, 0xFFFFFF))
 """The last two of four: the first two follow pwm0 and pwm1, and cannot be written."""
 _TRIG_WORDS = dict.fromkeys((0x104, 0x108, 0x10C, 0x110, 0x118, 0x11C), WORD)
@@ -70,15 +69,15 @@ class SimulatedBoard:
         self.signals = Signals((in1 or Plant(), in2 or Plant(source="out2")), seed)
         self._lock = threading.Lock()
         self._closed = False
-        self._slots = _slots(self.signals)
+        self.signals.slots = {slot.slot: slot for slot in _slots(self.signals)}
         asg = SimulatedAsg(self.signals)
-        self._scope = SimulatedScope(self.signals, self._scope_inputs, asg)
+        self._scope = SimulatedScope(self.signals, asg)
         self._regions: dict[int, RegisterFile] = {
             _FIRST: SimulatedHk(),
             _FIRST + _REGION: self._scope,
             _FIRST + 2 * _REGION: asg,
             _FIRST + 4 * _REGION: RegisterFile(_SLOW_OUTPUTS),
-            **{_DSP + _SLOT * number: slot for number, slot in enumerate(self._slots)},
+            **{_DSP + _SLOT * number: slot for number, slot in self.signals.slots.items()},
         }
 
     def now(self) -> int:
@@ -122,10 +121,6 @@ class SimulatedBoard:
         size = _SLOT if _DSP <= address < _DSP + _REGION else _REGION
         base = address - address % size
         return self._regions.get(base), address - base
-
-    def _scope_inputs(self) -> tuple[int, int]:
-        first, second = _SCOPE_SLOTS
-        return self._slots[first].chosen, self._slots[second].chosen
 
 
 class SimulatedHk(RegisterFile):

@@ -34,7 +34,6 @@ class DspSlot(RegisterFile):
         super().__init__({INPUT: (chosen, 0xF), OUTPUT: (0, 0x3), **(words or {})})
         self.slot = slot
         self.signals = signals
-        signals.slots.append(self)
 
     @property
     def chosen(self) -> int:
@@ -64,7 +63,7 @@ class DspSlot(RegisterFile):
         if offset == SYNC:
             self.signals.advance(tick)
             self.signals.running = value & 0xFFFF
-            for slot in self.signals.slots:
+            for slot in self.signals.slots.values():
                 slot.renew(tick)
         super().write_word(offset, value, tick)
         if offset == OUTPUT:

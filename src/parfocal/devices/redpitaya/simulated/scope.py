@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from parfocal.devices.redpitaya.simulated.asg import SLOTS, SimulatedAsg
 from parfocal.devices.redpitaya.simulated.sample_buffer import LENGTH, SampleBuffer, first_edge
 from parfocal.devices.redpitaya.simulated.words import DAC_MASK, RegisterFile, signed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from parfocal.devices.redpitaya.simulated.asg import SimulatedAsg
     from parfocal.devices.redpitaya.simulated.signals import Signals
 
 _CONTROL, _SOURCE, _THRESHOLD, _AFTER, _DECIMATION = 0x0, 0x4, 0x8, 0x10, 0x14
@@ -44,15 +42,13 @@ class SimulatedScope(RegisterFile):
     ----------
     signals : Signals
         Where the samples come from.
-    inputs : callable
-        Returns the DSP slots of both channels now.
     asg : SimulatedAsg
         For its triggers.
     """
 
-    def __init__(self, signals: Signals, inputs: Callable[[], tuple[int, int]], asg: SimulatedAsg) -> None:
+    def __init__(self, signals: Signals, asg: SimulatedAsg) -> None:
         super().__init__(_WORDS)
-        self._signals, self._inputs, self._asg = signals, inputs, asg
+        self._signals, self._asg = signals, asg
         self._buffer = SampleBuffer(self._take)
         self._armed = self._keep = self._delayed = False
         self._base_count, self._base_tick = 0, 0
@@ -84,7 +80,7 @@ class SimulatedScope(RegisterFile):
         if offset == _SINCE_ARM:
             return self._count(tick) if self._trigger is None else self._trigger
         if offset in (_NOW_1, _NOW_2):
-            return self._signals.now(self._inputs()[offset == _NOW_2], tick) & DAC_MASK
+            return self._signals.now(self._input(offset == _NOW_2), tick) & DAC_MASK
         if offset in (_TIME, _TIME + 4):
             return tick >> 8 * (offset - _TIME)
         if offset in (_TRIGGER_TIME, _TRIGGER_TIME + 4):
@@ -156,7 +152,11 @@ class SimulatedScope(RegisterFile):
 
     def _take(self, channel: int, begin: int, end: int) -> NDArray[np.float64]:
         average = self._decimation if self.words[_AVERAGING] else 1
-        return self._signals.slot(self._inputs()[channel], self._ticks(begin, end), average)
+        return self._signals.slot(self._input(channel), self._ticks(begin, end), average)
+
+    def _input(self, channel: int) -> int:
+        """Return the slot that a channel looks at: what the slot of its number has for its input."""
+        return self._signals.slots[SLOTS[channel]].chosen
 
     def _triggered(self, sample: int, tick: int) -> None:
         self._trigger, self._trigger_tick, self._delayed = sample, tick, True

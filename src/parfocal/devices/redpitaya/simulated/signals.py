@@ -13,7 +13,7 @@ from parfocal.devices.redpitaya.simulated.sources import Level, SignalSource, Sm
 from parfocal.devices.redpitaya.simulated.words import FULL_SCALE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from parfocal.devices.redpitaya.simulated.dsp import DspSlot
     from parfocal.devices.redpitaya.simulated.plant import Plant
@@ -40,8 +40,8 @@ class Signals:
 
     Attributes
     ----------
-    slots : list of DspSlot
-        All of them.
+    slots : mapping of int to DspSlot
+        All of them, by their numbers.
     running : int
         A bit for each slot that is not held.
     """
@@ -51,7 +51,7 @@ class Signals:
         self.rng = np.random.default_rng(seed)
         self.loop = ControlLoop(plants)
         self._history = History(plants)
-        self.slots: list[DspSlot] = []
+        self.slots: Mapping[int, DspSlot] = {}
         self.running = 0xFFFF
         self.derived: dict[int, Callable[[NDArray[np.int64]], NDArray[np.float64]]] = {}
 
