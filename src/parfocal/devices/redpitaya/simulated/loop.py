@@ -68,21 +68,17 @@ class ControlLoop:
         self._used = False
         self._unsettled = 0
 
-    @property
-    def is_acting(self) -> bool:
-        """Whether any PID has a gain, so that time has to be worked through."""
-        return bool(self._acting.any())
-
     def advance(self, tick: int, seen: Callable[[int, NDArray[np.int64]], NDArray[np.float64]]) -> None:
         """Act until `tick`; ``seen(slot, ticks)`` is what a PID sees of a slot apart from PIDs' own doing."""
         goal = tick // STEP_TICKS
         if goal <= self._step:
             return
-        self._used = self._used or self.is_acting or bool(self.pids["memory"].any())
+        is_acting = bool(self._acting.any())
+        self._used = self._used or is_acting or bool(self.pids["memory"].any())
         if not self._used:
             self._step = self._oldest = goal
             return
-        if self.is_acting:
+        if is_acting:
             self._jump(goal - KEPT)
             self._work(goal, seen)
             self._unsettled = self._settling
@@ -98,7 +94,7 @@ class ControlLoop:
 
     def warm_up(self) -> None:
         """Load the compiled steps."""
-        if not self.is_acting:
+        if not self._acting.any():
             self._run(np.zeros((len(self.pids), 0)))
 
     def past(self, row: int, ticks: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -111,7 +107,7 @@ class ControlLoop:
 
     @property
     def _acting(self) -> NDArray[np.bool_]:
-        """Which of the PIDs have a gain."""
+        """Which of the PIDs have a gain, so that time has to be worked through."""
         return np.asarray((self.pids["proportional"] != 0) | (self.pids["integral"] != 0))
 
     def _jump(self, goal: int) -> None:

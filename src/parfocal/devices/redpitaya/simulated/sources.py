@@ -21,11 +21,6 @@ class Smoothing:
     tau_ticks: float = 0.0
     average: int = 1
 
-    @property
-    def is_nothing(self) -> bool:
-        """Whether signals pass unchanged."""
-        return self.tau_ticks == 0 and self.average == 1
-
     def gains(self, cycles_per_tick: NDArray[np.floating]) -> NDArray[np.complexfloating]:
         """Return what becomes of a unit tone at each frequency."""
         angle = 2 * np.pi * np.asarray(cycles_per_tick, float)
@@ -154,7 +149,7 @@ class Player:
         return self._smoothed(smoothing)[index]
 
     def _smoothed(self, smoothing: Smoothing) -> NDArray[np.float64]:
-        if smoothing.is_nothing:
+        if smoothing == Smoothing():
             return self.table
         if smoothing not in self._smooth:
             spectrum = np.fft.rfft(self.table)
