@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 
+from parfocal.core.channels import ChannelPreset
 from parfocal.core.errors import BadInputError, DeviceError
 from parfocal.core.modulation import (
     BLANK,
@@ -22,7 +24,8 @@ from parfocal.runs.instruments.instruments import InstrumentRestartedError
 from parfocal.runs.instruments.modulator_calls import ModulatorCalls
 from parfocal.runs.instruments.rig_facts import RigFacts
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
-from parfocal.runs.preflight import check_calibration
+from parfocal.runs.plans.event import Event
+from parfocal.runs.preflight import check_masks
 
 PIXELS = np.zeros((4, 6), np.uint8)
 PIXELS[1:3, 2:5] = 255
@@ -171,23 +174,43 @@ def test_levels_that_a_modulator_does_not_have_are_refused():
         PackedMask.of(grey)
 
 
-def test_masks_are_refused_where_nobody_knows_what_they_light_and_old_knowledge_is_told():
-    known = ModulatorCalibration(
-        to_modulator=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
-        camera_shape=(4, 6),
-        modulator_shape=(8, 8),
-        residual_px=0.25,
-        spots=9,
-        utc_ns=0,
+KNOWN = ModulatorCalibration(
+    to_modulator=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)),
+    camera_shape=(4, 6),
+    modulator_shape=(8, 8),
+    residual_px=0.25,
+    spots=9,
+    utc_ns=0,
+)
+
+
+def test_a_stimulus_whose_light_passes_by_the_modulator_is_refused():
+    """It lit the whole field, and the record told of a dose for the cells in its mask alone."""
+    facts = RigFacts(
+        frame_shape=(4, 6),
+        calibration=KNOWN,
+        presets={"blue": ChannelPreset(light="laser"), "green": ChannelPreset(light="lamp")},
+        masked_lights=("laser",),
     )
+    blue, green = (
+        Event(number=7, kind="stimulus", index={"t": 1}, channel=name) for name in ("blue", "green")
+    )
+    assert check_masks([blue], facts, 0) == ""
+    with pytest.raises(BadInputError, match=r"event 7 \(t=1\): .* 'green' is lit by 'lamp', which no mask"):
+        check_masks([blue, green], facts, 0)
+    unknown = msgspec.structs.replace(facts, masked_lights=())
+    assert check_masks([green], unknown, 0) == "", "nobody has said before which lights it is"
+
+
+def test_masks_are_refused_where_nobody_knows_what_they_light_and_old_knowledge_is_told():
     with pytest.raises(
         BadInputError, match=r"not calibrated: .* `calibrate` first, as `parfocal call modulator calibrate`"
     ):
-        check_calibration(RigFacts(frame_shape=(4, 6)), 0)
+        check_masks((), RigFacts(frame_shape=(4, 6)), 0)
     with pytest.raises(BadInputError, match=r"images of \(4, 6\), and the camera's are of \(2, 3\)"):
-        check_calibration(RigFacts(frame_shape=(2, 3), calibration=known), 0)
-    facts = RigFacts(frame_shape=(4, 6), calibration=known)
-    assert check_calibration(facts, 7 * DAY_NS) == ""
-    assert check_calibration(facts, 9 * DAY_NS) == (
+        check_masks((), RigFacts(frame_shape=(2, 3), calibration=KNOWN), 0)
+    facts = RigFacts(frame_shape=(4, 6), calibration=KNOWN)
+    assert check_masks((), facts, 7 * DAY_NS) == ""
+    assert check_masks((), facts, 9 * DAY_NS) == (
         "the calibration of the light modulator is 9 days old (residual 0.25 px); calibrate again"
     )

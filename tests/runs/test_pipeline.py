@@ -336,7 +336,7 @@ def test_what_a_pipeline_finds_in_a_plan():
     )
     found = check_plan(both.events(), request(Pipeline(segment=STEPS + "bright", channel="green")))
     assert (found.channel, found.channels, found.references) == ("green", ("red", "green"), ("far",))
-    assert (found.has_stimuli, found.warnings) == (True, ())
+    assert (found.masked, found.warnings) == ((), ()), "no step makes masks"
     trial = found.trial(FrameHeader(frame=0))
     assert [one.channel for one in trial.images] == ["green", "red"]
     assert [one.channel for one in trial.references] == ["far"]
@@ -350,7 +350,7 @@ def test_any_order_goes_in_which_the_images_of_a_position_follow_one_another(ord
         stage_positions=[(0, 0, 0), (1, 1, 0)],
         z_plan={"range": 2, "step": 1},
     )
-    assert check_plan(stack.events(), request()).has_stimuli
+    assert check_plan(stack.events(), request()).masked
 
 
 def test_an_order_that_mixes_positions_is_refused_with_one_that_does_not():
@@ -363,7 +363,7 @@ def test_a_stimulus_without_an_image_of_its_time_point_is_refused():
     rare = plan(4, channels=[{"config": "green", "acquire_every": 2}])
     with pytest.raises(BadInputError, match=r"t=1.*made from an image in channel 'green'"):
         check_plan(rare.events(), request())
-    assert check_plan(rare.events(), request(mode="previous")).has_stimuli
+    assert check_plan(rare.events(), request(mode="previous")).masked
 
 
 def test_stimuli_before_there_can_be_a_mask_are_told():
@@ -383,4 +383,4 @@ def test_metadata_that_a_step_needs_has_to_be_in_the_plan():
     assert asked.required_metadata == ("phase",)
     with pytest.raises(BadInputError, match=r"event 0 .* needs 'phase' in its metadata; .*'phases'"):
         check_plan(plan(metadata={"phases": 1}).events(), asked)
-    assert check_plan(plan(metadata={"phase": "light"}).events(), asked).has_stimuli
+    assert check_plan(plan(metadata={"phase": "light"}).events(), asked).masked

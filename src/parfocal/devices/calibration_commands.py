@@ -34,6 +34,8 @@ class CalibrationConfig(DeviceConfig):
         (`set_calibration`).
     light : str
         The service of the light that it is before; "" likewise.
+    other_lights : tuple of str
+        Further lights that it is before; it is calibrated with `light`.
     calibration_file : Path or None
         Where its calibration is kept; None for a file of the rig's state folder, named like the service.
     largest_residual_px : float
@@ -42,6 +44,7 @@ class CalibrationConfig(DeviceConfig):
 
     camera: str = ""
     light: str = ""
+    other_lights: tuple[str, ...] = ()
     calibration_file: Path | None = None
     largest_residual_px: Annotated[float, Field(gt=0)] = 1.0
 
@@ -61,8 +64,13 @@ class CalibrationCommands(DeviceHost):
     def commands_called(self) -> dict[str, tuple[tuple[str, str], ...]]:
         """Return what is asked of camera and light."""
         camera, light = self.settings.camera, self.settings.light
-        called = {"camera": ((camera, "snap"),), "light": ((light, "set_power"),)}
-        return {setting: calls for setting, calls in called.items() if calls[0][0]}
+        called = {"camera": (camera,), "light": (light,), "other_lights": self.settings.other_lights}
+        asked = {"camera": "snap", "light": "set_power", "other_lights": "set_power"}
+        return {
+            setting: tuple((name, asked[setting]) for name in names)
+            for setting, names in called.items()
+            if any(names)
+        }
 
     def load_calibration(self) -> None:
         """Read the calibration that was kept, if it is one of this modulator."""

@@ -100,6 +100,11 @@ class ModulatorHost(CalibrationCommands):
             return self._read_back()
 
     @command(lane=RECEIVER, effect="reads")
+    def lights(self) -> tuple[str, ...]:
+        """Return the lights that it is before, as its settings tell: no mask shapes another; () if none."""
+        return tuple(filter(None, (self.settings.light, *self.settings.other_lights)))
+
+    @command(lane=RECEIVER, effect="reads")
     def shape(self) -> tuple[int, int]:
         """Return its pixels (y, x)."""
         return self.device.shape

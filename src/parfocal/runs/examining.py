@@ -31,7 +31,7 @@ from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.survey import PlanSurvey, survey
-from parfocal.runs.preflight import check_calibration, preflight
+from parfocal.runs.preflight import check_masks, preflight
 from parfocal.runs.prepared import PreparedRun, StartRequest
 from parfocal.runs.run_table import RunTable
 from parfocal.runs.settings import RunSettings
@@ -123,9 +123,9 @@ class RequestExaminer:
             if request.pipeline is not None:
                 first = _first_of_time_point(schedule, done.consumed)
                 for_pipeline = check_plan(schedule.events(first), request.pipeline)
-                if for_pipeline.has_stimuli and request.pipeline.pipeline.stimulate is not None:
+                if for_pipeline.masked:
                     settings.service("modulator", "masks")
-                    age = check_calibration(facts, self._context.clock.utc_ns())
+                    age = check_masks(for_pipeline.masked, facts, self._context.clock.utc_ns())
                     for_pipeline = for_pipeline.warning_of(age)
             with_calls = not self._measured.knows(instruments.camera_kept_as)
             declared = instruments.declared_times(with_calls=with_calls)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from parfocal.core.channels import ChannelPreset
@@ -67,11 +67,13 @@ def light_problems(wanted: PlanSurvey, facts: RigFacts) -> Iterator[str]:
             yield f"{told_event(event)}: {problem}"
 
 
-def check_calibration(facts: RigFacts, utc_ns: int) -> str:
-    """Refuse masks for a rig on which it isn't known where they would light.
+def check_masks(stimuli: Iterable[Event], facts: RigFacts, utc_ns: int) -> str:
+    """Refuse masks that would hold no light back, or of which it isn't known where they would light.
 
     Parameters
     ----------
+    stimuli : iterable of Event
+        Those that are to have masks, one of each channel.
     facts : RigFacts
         What its instruments are like.
     utc_ns : int
@@ -85,8 +87,10 @@ def check_calibration(facts: RigFacts, utc_ns: int) -> str:
     Raises
     ------
     BadInputError
-        If its modulator is not calibrated, or for images of another shape.
+        If a stimulus has a light that the modulator is not before; if that is not calibrated, or for images
+        of another shape.
     """
+    refuse([told for event in stimuli if (told := _unmasked(event, facts))])
     known = facts.calibration
     if known is None:
         raise BadInputError(
@@ -101,6 +105,19 @@ def check_calibration(facts: RigFacts, utc_ns: int) -> str:
     days = known.age_days(utc_ns)
     told = f"{days:.0f} days old (residual {known.residual_px:.2g} px); calibrate again"
     return f"the calibration of the light modulator is {told}" if days > OLD_DAYS else ""
+
+
+def _unmasked(event: Event, facts: RigFacts) -> str:
+    """Return why a mask would not shape the light of a stimulus; "" if it does, or nobody knows."""
+    preset = (facts.presets or {}).get(event.channel, ChannelPreset())
+    if not facts.masked_lights or preset.light in ("", *facts.masked_lights):
+        return ""
+    behind = ", ".join(map(repr, facts.masked_lights))
+    return (
+        f"{told_event(event)}: a stimulus in channel {event.channel!r} is lit by {preset.light!r}, which no "
+        f"mask holds back: the light modulator is before {behind}; choose a "
+        "channel with such a light, or name the light among the modulator's settings (other_lights)"
+    )
 
 
 def _emptiness(wanted: PlanSurvey, appended: bool) -> Iterator[str]:

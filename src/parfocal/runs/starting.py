@@ -26,7 +26,7 @@ from parfocal.runs.plans.outline import outline_of
 from parfocal.runs.plans.plan import Plan
 from parfocal.runs.plans.plan_data import plan_from_data, plan_to_data
 from parfocal.runs.plans.survey import survey
-from parfocal.runs.preflight import preflight
+from parfocal.runs.preflight import check_masks, preflight
 from parfocal.runs.prepared import PlanForecast, PreparedRun, StartRequest
 from parfocal.runs.recovery.differences import differences
 from parfocal.runs.recovery.report import RecoveryReport, report_of
@@ -220,7 +220,9 @@ class RunStarter:
         preflight(survey(plan_here.events(), facts.found), facts, appended=True)
         self._watches.check(self._settings(), conditions_in(plan_here))
         if run.engine is not None and run.engine.analysis is not None:
-            check_plan(plan_here.events(), run.engine.analysis.request)
+            found = check_plan(plan_here.events(), run.engine.analysis.request)
+            if found.masked:
+                check_masks(found.masked, facts, self._context.clock.utc_ns())
         return plan_here
 
     def changed(self, run: KnownRun) -> RunForecast:

@@ -67,6 +67,7 @@ def learn_facts(
         stored_bytes=_stored_bytes(parts, spec, mode) if records else {},
         disk_free_bytes=calls.ask(settings.recorder, "free_bytes", folder) if records else None,
         calibration=parts.modulator.learn(),
+        masked_lights=parts.modulator.lights(),
         problems=parts.services.problems(asked),
     )
 

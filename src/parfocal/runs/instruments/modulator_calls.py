@@ -43,6 +43,13 @@ class ModulatorCalls:
         )
         return found
 
+    def lights(self) -> tuple[str, ...]:
+        """Ask which lights it is before; () if nobody knows, or without a modulator."""
+        if not self._modulator:
+            return ()
+        found: tuple[str, ...] = self._calls.ask(self._modulator, "lights", returns=tuple[str, ...])
+        return found
+
     def wait_blank(self) -> None:
         """Return when it is blank again after the last mask.
 

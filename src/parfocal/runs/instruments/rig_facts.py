@@ -50,6 +50,8 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
         What services do not take of the calls that they are to carry out, in words.
     calibration : ModulatorCalibration or None
         Where the camera's pixels lie on the light modulator; None if nobody knows.
+    masked_lights : tuple of str
+        The lights that the modulator is before; () if nobody knows.
     """
 
     found: dict[str, float] = {}
@@ -66,6 +68,7 @@ class RigFacts(msgspec.Struct, frozen=True, kw_only=True):
     disk_free_bytes: int | None = None
     problems: tuple[str, ...] = ()
     calibration: ModulatorCalibration | None = None
+    masked_lights: tuple[str, ...] = ()
 
 
 def field_of_view_um(spec: FrameSpec) -> tuple[float, float] | None:

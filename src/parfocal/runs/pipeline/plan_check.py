@@ -30,8 +30,8 @@ class PlanForPipeline(msgspec.Struct, frozen=True, kw_only=True):
         All channels of images, and those of references.
     first : Event or None
         The first image.
-    has_stimuli : bool
-        Whether there are stimuli.
+    masked : tuple of Event
+        The first stimulus in each channel that is to have a mask.
     warnings : tuple of str
         What a person should know.
     """
@@ -40,7 +40,7 @@ class PlanForPipeline(msgspec.Struct, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     first: Event | None = None
-    has_stimuli: bool = False
+    masked: tuple[Event, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def warning_of(self, text: str) -> PlanForPipeline:
@@ -90,7 +90,7 @@ class _Look:
         self._channels: dict[str, dict[str, None]] = {kind: {} for kind in KINDS}
         self._first: Event | None = None
         self._channel: str | None = self._wanted or None
-        self._stimuli = 0
+        self._masked: dict[str, Event] = {}  # the first stimulus of each channel
         self._without_image = 0
         self._checked: set[int] = set()  # identities of mappings that the plan keeps alive
 
@@ -118,10 +118,10 @@ class _Look:
 
     def stimulus(self, event: Event) -> None:
         """Take a stimulus in; what is imaged there after it would come too late."""
-        self._stimuli += 1
         self._current = None
         if self._request.pipeline.stimulate is None:
             return
+        self._masked.setdefault(event.channel, event)
         t, p = field_of(event)
         if self._request.mode == "current" and self._imaged.get(p) != t:
             raise BadInputError(
@@ -147,7 +147,7 @@ class _Look:
             channels=tuple(images),
             references=tuple(self._channels["reference"]),
             first=self._first,
-            has_stimuli=bool(self._stimuli),
+            masked=tuple(self._masked.values()),
             warnings=(told,) if late else (),
         )
 
