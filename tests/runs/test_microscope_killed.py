@@ -16,7 +16,7 @@ from parfocal.core.errors import RunFailedError
 from parfocal.devices.simulated.microscope.sample import shared_sample
 from parfocal.processes import directory
 from parfocal.rig.opening import open_rig
-from parfocal.runs import Sequence, acquire, combine
+from parfocal.runs import Sequence, acquire, combine, confirm
 from parfocal.storage.image import read_document
 
 PATIENCE_S = 60.0
@@ -88,6 +88,58 @@ def test_a_recorder_that_is_killed_before_the_image_is_taken_again_knows_that_it
 
 def stored_means(status):
     return [float(frame.data.mean()) for frame in parfocal.open_run(status.folder).frames()]
+
+
+PLACE = [(120.0, 80.0)]
+
+
+@pytest.fixture
+def homing(tmp_path):
+    """Return a rig whose stages go home when they are started; nobody has left z there."""
+    stage = "parfocal.testing.homing_stage:HomingStage"
+    changes = {"recorder.folder": str(tmp_path / "runs"), "xy.device": stage, "z.device": stage}
+    with open_rig("microscope", changes=changes) as rig:
+        rig["z"].move({"z": 25.0})
+        yield rig
+
+
+def place(rig):
+    return (rig["xy"].position("x"), rig["xy"].position("y"), rig["z"].position("z"))
+
+
+@pytest.mark.parametrize("service", ["xy", pytest.param("z", marks=pytest.mark.slow)])
+def test_a_stage_that_was_started_again_while_the_run_waited_is_placed_again(homing, service):
+    """No call was under way: the run took it for being where it had sent it, and the record said so."""
+    rig, home = homing, {"xy": (0.0, 0.0, 25.0), "z": (*PLACE[0], 0.0)}
+    long = series(1, channels=[{"config": "nucleus", "exposure": 60_000}], stage_positions=PLACE)
+    handle = rig.run(combine(series(1, stage_positions=PLACE), confirm("go on?"), long, axis="t"))
+    until(lambda: handle.status().question, "the question")
+    assert place(rig) == (*PLACE[0], 25.0)
+    pid = rig.status().services[service].pid
+    kill(rig, service, signal.SIGKILL)
+    until(lambda: is_back(rig, service, pid), "the restart")
+    until(lambda: place(rig) == home[service], "its home")
+    handle.confirm()
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+    assert place(rig) == (*PLACE[0], 25.0)
+    handle.cancel("seen")
+    assert handle.wait(PATIENCE_S).outcome == "cancelled"
+
+
+def test_an_image_in_whose_exposure_a_stage_was_started_again_is_taken_again(homing):
+    rig = homing
+    channels = [{"config": "nucleus", "exposure": 4000}]
+    handle = rig.run(series(1, channels=channels, stage_positions=PLACE))
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+    kill(rig, "xy", signal.SIGKILL)
+    until(lambda: handle.status().errors.count, "the error")
+    until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+    assert place(rig) == (*PLACE[0], 25.0)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.frames_stored) == ("complete", 1)
+    assert "xy ended during the exposure" in status.errors.last[-1].message
+    assert "1 of camera came for an event that had a frame" in status.reason
+    assert place(rig) == (0.0, 0.0, 25.0), "as it was found"
 
 
 def test_tiles_lie_as_far_apart_as_a_frame_is_wide(tmp_path):

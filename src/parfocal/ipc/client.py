@@ -203,6 +203,14 @@ class Client:
         info: CommandInfo = call.result()
         return info
 
+    @property
+    def times_lost(self) -> int:
+        """How often the connection to the service was lost since it was first made: how often it ended.
+
+        Never waits: whoever keeps in mind what he told a service asks this before he counts on it.
+        """
+        return self._receiver.times_lost
+
     def statistics(self) -> ClientStatistics:
         """Return what became of the calls, late replies among them, and what waits to be sent or told."""
         return self._receiver.statistics()

@@ -109,6 +109,8 @@ class Receiver:
         The message by which it claims the service, sent again to one that was started again.
     on_interference : callable
         Called with what others do to the service while it is claimed.
+    times_lost : int
+        How often the connection to the service was lost.
     """
 
     def __init__(
@@ -140,6 +142,7 @@ class Receiver:
         self._held_up: dict[str, str] = {}  # queued calls, with what runs in their lane
         self._callbacks = Callbacks(service)
         self.leases: dict[str, OutputLease] = {}
+        self.times_lost = 0
         self.claim: list[Part] | None = None
         self.on_interference: Callable[[Interference], None] = lambda _: None
         self._thread = threading.Thread(target=self._run, name=f"client:{service}", daemon=True)
@@ -406,6 +409,7 @@ class Receiver:
             self._poll.unregister(self._connection)
             self._connection.close()
             self._connection = None
+            self.times_lost += 1
         self._held_up = {}
         for lease in list(self.leases.values()):
             lease.lose("the connection to the service was lost")

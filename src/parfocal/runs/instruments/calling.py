@@ -83,6 +83,10 @@ class InstrumentCalls:
             self._clients[service] = self._connect(service)
         return self._clients[service]
 
+    def times_lost(self, service: str) -> int:
+        """Return how often a service has ended since it was first asked."""
+        return self.client(service).times_lost
+
     def declared_times(self, service: str) -> dict[str, float]:
         """Return how long a service's device says that it takes, seconds by what it does."""
         times: dict[str, float] = self.ask(service, "declared_times", returns=dict[str, float])

@@ -138,6 +138,7 @@ class EventExposure:
         if lost := self._light.renew():
             self._sequences.forget()
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        self._check_stages()
         if not self._sequences.has(events[0]):  # ended before its first exposure
             if self._parts.calls.aborted.is_set():
                 raise AbortedError("the exposure was aborted")
@@ -162,4 +163,12 @@ class EventExposure:
         header = self._camera.snap(event, number, exposure_ms or None)
         if lost := self._light.renew():
             raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+        self._check_stages()
         return header
+
+    def _check_stages(self) -> None:
+        """Raise if a stage has ended during the exposure: nobody knows where it stood."""
+        if ended := self._stages.renew():
+            self._sequences.forget()
+            told = f"{ended} ended during the exposure: it may have been at another place"
+            raise InstrumentRestartedError(told, source=ended)

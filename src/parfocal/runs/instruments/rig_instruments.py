@@ -208,6 +208,7 @@ class RigInstruments:
                 self._frames.wait_for_room()
             self._take()
             self._light.renew()
+            self._stages.renew()
             moves, switches = not self._stages.is_at(event), not self._light.is_set(event)
             if not moves and not switches:
                 return PlacedParts()
@@ -256,8 +257,9 @@ class RigInstruments:
         )
 
     def _check_placed(self, event: Event) -> None:
-        """Place an event again if another run has used the instruments, or its light was lost."""
-        if self.use.last is not self or self._light.renew():
+        """Place an event again if others have used the instruments, or a light or a stage was lost."""
+        lost = (self._light.renew(), self._stages.renew())
+        if self.use.last is not self or any(lost):
             self.place(event)
 
     def prepare(self, mask: StimulusMask) -> None:
@@ -366,6 +368,7 @@ class RigInstruments:
     def _bring_back(self) -> None:
         targets = {**self.facts.found, **self._settings.rest}
         self._attempt(self._light.close)
+        self._stages.renew()
         self._attempt(lambda: self._stages.move(targets))
         if self._settings.camera:
             self._attempt(self._camera.close)
@@ -415,13 +418,13 @@ class RigInstruments:
     def _take(self) -> None:
         if self.use.last is not self:
             self._light.forget()
-            self._stages.forget()
+            (self._stages.doubt if self._is_own else self._stages.forget)()
             self.use.last = self
 
     def _forget(self) -> None:
         """Switch the light off, and hold nothing for known: an instrument has ended."""
         self.dark()
-        self._stages.forget()
+        self._stages.doubt()
 
     def _seconds_of(self, act: Callable[[], None]) -> float:
         """Do something; return how long it took."""

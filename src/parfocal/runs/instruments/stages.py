@@ -39,6 +39,9 @@ class Stages:
         self._calls, self._xy, self._z = calls, xy, z
         self._axes: dict[str, tuple[str, Axis]] = {}
         self._at: dict[str, float] = {}  # where each was sent last
+        self._kept: dict[str, float] = {}  # where each was found, or brought by this run
+        self._astray: dict[str, float] = {}  # where those are to go back to whose service has ended
+        self._times_lost: dict[str, int] = {}  # each service, when that was last looked at
         self.position: dict[str, float] = {}
 
     def learn(self) -> dict[str, float]:
@@ -50,7 +53,26 @@ class Stages:
                 if name in wanted and axis.unit in _UM:
                     self._axes[name] = (service, axis)
         self._at = self.finish_reading(self.begin_reading())
+        self._kept = self._at.copy()
         return self._at.copy()
+
+    def renew(self) -> str:
+        """Know no more where the axes of a service stand that has ended since; return which, "" if none has.
+
+        A stage may look for its home when it is started. The next move brings all its axes back, those that
+        the plan leaves as they were found, too.
+        """
+        ended = ""
+        for service in dict.fromkeys(service for service, _ in self._axes.values()):
+            before, now = self._times_lost.get(service, 0), self._calls.times_lost(service)
+            if now != before:
+                ended, self._times_lost[service] = service, now
+                for name, (moved_by, _) in self._axes.items():
+                    if moved_by == service:
+                        self._at.pop(name, None)
+                        if name in self._kept:
+                            self._astray[name] = self._kept[name]
+        return ended
 
     def begin_reading(self) -> list[Call]:
         """Ask where all axes stand, all at once; `finish_reading` returns it."""
@@ -91,11 +113,13 @@ class Stages:
         }
 
     def is_at(self, event: Event) -> bool:
-        """Whether everything stands where an event wants it."""
-        return all(self._at.get(name) == target for name, target in event.targets_um.items())
+        """Whether everything stands where an event wants it, or where it was."""
+        wanted = {**self._astray, **event.targets_um}
+        return all(self._at.get(name) == target for name, target in wanted.items())
 
     def move(self, targets: Mapping[str, float]) -> None:
         """Move axes to targets in um, all at once, and return when they have arrived."""
+        targets = {**self._astray, **targets}
         changed = {name: target for name, target in targets.items() if self._at.get(name) != target}
         wanted: dict[str, dict[str, float]] = {}
         limit_s = _MARGIN_S
@@ -112,11 +136,20 @@ class Stages:
             service, axis = self._axes[name]
             self.position[name] = arrived[service][axis.name] / _UM[axis.unit]
         self._at.update(changed)
+        self._kept.update(changed)
+        self._astray = {}
 
     def moved_by_itself(self, axis: str) -> None:
         """Know no more where an axis stands: it was not moved from here."""
         self._at.pop(axis, None)
+        self._kept.pop(axis, None)
+
+    def doubt(self) -> None:
+        """Have the next move sent whatever was sent before: as an instrument has ended."""
+        self._at.clear()
 
     def forget(self) -> None:
-        """Hold nothing for known: the next move is sent whatever was sent before."""
+        """Hold nothing for known: another run may have moved everything."""
         self._at.clear()
+        self._kept.clear()
+        self._astray.clear()
