@@ -743,3 +743,21 @@ def test_what_holds_a_run_after_its_resume_wins(wish):
     assert machine.state == "paused"
     assert machine.held.reason in ("wait", "broke")
     assert machine.held.since_ns == 1
+
+
+@pytest.mark.parametrize("task", [tasks.Prepare, tasks.Place, tasks.Expose])
+def test_an_event_is_tried_a_few_times_with_each_instrument_that_ends(task):
+    """Three that ended one after the other failed a run, as it began."""
+    shell = Shell([image(0, 0.0)])
+    for source in ("camera", "stage", "laser", "camera", "stage", "laser", "camera"):
+        while not isinstance(shell.machine.task, task):
+            shell.machine, _ = advance(shell.machine, shell.report)
+            if not isinstance(shell.machine.task, task):
+                shell.report = shell.perform(shell.machine.task)
+        assert shell.machine.end is None
+        shell.report = inputs.Restarted(shell.now, source, f"{source} ended before it answered")
+        shell.machine, _ = advance(shell.machine, shell.report)
+        if not isinstance(shell.machine.task, task):
+            shell.report = shell.perform(shell.machine.task)
+    assert shell.run().machine.outcome == "failed"
+    assert shell.machine.reason == "camera ended before it answered: camera has ended 3 times in a row"

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,23 @@ def test_a_recorder_that_is_killed_before_the_image_is_taken_again_knows_that_it
 
 def stored_means(status):
     return [float(frame.data.mean()) for frame in parfocal.open_run(status.folder).frames()]
+
+
+@pytest.mark.slow
+def test_an_image_in_which_one_instrument_after_the_other_ends_is_taken_all_the_same(rig):
+    handle = rig.run(series(1, channels=[{"config": "nucleus", "exposure": 8000}]))
+    for service in ("camera", "xy", "channels", "excitation"):
+        until(lambda: not is_dark(rig) and rig["camera"].is_running(), "the exposure")
+        before = handle.status().errors.count
+        kill(rig, service, signal.SIGKILL)
+        assert poll_until(partial(has_more_errors, handle, before), PATIENCE_S)
+    status = handle.wait(PATIENCE_S)
+    assert (status.outcome, status.frames_stored) == ("complete", 1)
+    assert {error.source for error in status.errors.last} == {"camera", "xy", "channels", "excitation"}
+
+
+def has_more_errors(handle, before):
+    return handle.status().errors.count > before
 
 
 PLACE = [(120.0, 80.0)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from contextlib import contextmanager, suppress
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -73,6 +74,7 @@ class InstrumentCalls:
         self._answer_s, self._restart_s, self._on_lost = answer_s, restart_s, on_lost
         self._clients: dict[str, Client] = {}
         self._claims: list[Claim] = []
+        self._times_lost: dict[str, int] = {}  # of each service, when `ended` looked last
         self._lock = threading.Lock()
         self._under_way: dict[Call, Callable[[Call], object]] = {}  # and how an abort ends each
         self.aborted = threading.Event()
@@ -86,6 +88,16 @@ class InstrumentCalls:
     def times_lost(self, service: str) -> int:
         """Return how often a service has ended since it was first asked."""
         return self.client(service).times_lost
+
+    def ended(self, service: str) -> str:
+        """Return which service has ended since this was asked last, where `service` was found to have failed.
+
+        It is that one itself, or one for whose end it was made safe.
+        """
+        now = {name: client.times_lost for name, client in tuple(self._clients.items())}
+        found = [name for name, times in now.items() if times != self._times_lost.get(name, 0)]
+        self._times_lost = now
+        return service if service in found or not found else found[0]
 
     def declared_times(self, service: str) -> dict[str, float]:
         """Return how long a service's device says that it takes, seconds by what it does."""
@@ -271,7 +283,7 @@ class InstrumentCalls:
         back = all(self.wait_for(one) for one in tuple(self._clients))
         if self.aborted.is_set():
             return AbortedError(str(error))
-        return InstrumentRestartedError(str(error), source=service) if back else error
+        return InstrumentRestartedError(str(error), source=self.ended(service)) if back else error
 
 
 def tells_of_an_end(error: ParfocalError) -> bool:
@@ -297,14 +309,16 @@ def once_there(ask: Callable[[], T], is_back: Callable[[], bool]) -> T:
                 raise
 
 
-def done_again(act: Callable[[], T], tries: int = TRIES) -> T:
+def done_again(act: Callable[[], T]) -> T:
     """Do something that may be done twice, from its beginning if an instrument ends meanwhile and is back."""
-    try:
-        return act()
-    except InstrumentRestartedError:
-        if tries == 1:
-            raise
-        return done_again(act, tries - 1)
+    ended: Counter[str] = Counter()
+    while True:
+        try:
+            return act()
+        except InstrumentRestartedError as error:
+            ended[error.source] += 1
+            if ended[error.source] == TRIES:
+                raise
 
 
 def answers(client: Client, timeout_s: float) -> bool:

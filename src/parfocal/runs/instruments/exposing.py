@@ -137,7 +137,7 @@ class EventExposure:
             self._light.dark()  # nobody knows which channel it has come to
         if lost := self._light.renew():
             self._sequences.forget()
-            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+            raise self._was_dark(lost)
         self._check_stages()
         if not self._sequences.has(events[0]):  # ended before its first exposure
             if self._parts.calls.aborted.is_set():
@@ -162,13 +162,18 @@ class EventExposure:
         exposure_ms = self._exposure_ms(event) if event.channel else event.exposure_ms
         header = self._camera.snap(event, number, exposure_ms or None)
         if lost := self._light.renew():
-            raise InstrumentRestartedError(f"{lost} ended during the exposure: it was dark", source=lost)
+            raise self._was_dark(lost)
         self._check_stages()
         return header
+
+    def _was_dark(self, lost: str) -> InstrumentRestartedError:
+        """Return what is raised where a light was made safe during an exposure."""
+        told = f"{lost} ended during the exposure: it was dark"
+        return InstrumentRestartedError(told, source=self._parts.calls.ended(lost))
 
     def _check_stages(self) -> None:
         """Raise if a stage has ended during the exposure: nobody knows where it stood."""
         if ended := self._stages.renew():
             self._sequences.forget()
             told = f"{ended} ended during the exposure: it may have been at another place"
-            raise InstrumentRestartedError(told, source=ended)
+            raise InstrumentRestartedError(told, source=self._parts.calls.ended(ended))

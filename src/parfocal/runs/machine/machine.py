@@ -41,7 +41,11 @@ from parfocal.runs.machine.timing import Timing
 from parfocal.runs.plans.event import Event
 
 TRIES = 3
-"""How often an event is tried, with an instrument that is started again each time."""
+"""How often an event is tried with an instrument that ends each time, and is started again.
+
+Each instrument has its own count: three that end in turn are no sign that the event ends them. It is lower
+than what a supervisor allows a service, as each try of an image is light on the sample.
+"""
 
 
 class Pausing(msgspec.Struct, frozen=True):
@@ -124,8 +128,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         Whether it waits for its mask without a limit.
     put_out : bool
         Whether an interlock has put its light out during the exposure.
-    tries : int
-        How often it was begun and broken off because an instrument had ended.
+    ended : dict of str to int
+        How often it was begun and broken off because an instrument had ended, by the instrument.
     wait_until_ns : int
         When the wait in hand, or the time for an answer, is over; 0: not begun yet, -1: it has no end.
     frames_before : int
@@ -167,7 +171,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     mask: Mask = "none"
     holds: bool = False
     put_out: bool = False
-    tries: int = 0
+    ended: dict[str, int] = {}
     wait_until_ns: int = 0
     frames_before: int = 0
     lasted_ns: int = 0
@@ -238,7 +242,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
             mask="none",
             holds=False,
             put_out=False,
-            tries=0,
+            ended={},
             wait_until_ns=0,
             frames_before=0,
             lasted_ns=0,

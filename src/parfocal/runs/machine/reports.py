@@ -22,7 +22,7 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
         case inputs.Woken():
             return _woken(machine, report.now_ns)
         case inputs.Prepared():
-            return machine.having(prepared=True, tries=0)
+            return machine.having(prepared=True, ended={})
         case inputs.Focused():
             return _focused(machine, report)
         case inputs.FocusNotFound():
@@ -49,7 +49,7 @@ def take(machine: Machine, report: inputs.Report) -> Machine:
 def _exposed(machine: Machine, report: inputs.Exposed) -> Machine:
     event = machine.event
     assert event is not None
-    timing = machine.timing.exposed(event, report.began_ns, repeated=machine.tries > 0)
+    timing = machine.timing.exposed(event, report.began_ns, repeated=bool(machine.ended))
     if machine.put_out:
         told = "its light was put out as it, or an image that was taken with it, was exposed"
         machine = _noted(machine, "interlock", "BreachError", told)
@@ -217,9 +217,10 @@ def _restarted(machine: Machine, report: inputs.Restarted) -> Machine:
     event = machine.event
     if _is_done_once(machine):
         return _dropped(machine, "unsure")
-    if machine.tries + 1 < TRIES:
-        return machine.having(tries=machine.tries + 1, placed=False)
-    message = f"{report.message}, {TRIES} times in a row"
+    times = machine.ended.get(report.source, 0) + 1
+    if times < TRIES:
+        return machine.having(ended={**machine.ended, report.source: times}, placed=False)
+    message = f"{report.message}: {report.source} has ended {TRIES} times in a row"
     return machine.ending("failed", message) if event is None else _given_up(machine, message, report.now_ns)
 
 
@@ -249,7 +250,7 @@ def _given_up(machine: Machine, message: str, now_ns: int) -> Machine:
 def _paused(machine: Machine, message: str, now_ns: int) -> Machine:
     """Have a person look; the event in hand is tried again afterwards."""
     held = Pausing(message, now_ns) if machine.held is None else machine.held.unresumed(message)
-    return machine.having(held=held, tries=0, placed=False)
+    return machine.having(held=held, ended={}, placed=False)
 
 
 def _dropped(machine: Machine, reason: str, frames: int = 0) -> Machine:
