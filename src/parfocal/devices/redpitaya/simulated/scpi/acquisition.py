@@ -6,19 +6,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from parfocal.devices.redpitaya import scope as registers
-from parfocal.devices.redpitaya.board import Board, ModuleRegisters
+from parfocal.devices.redpitaya.board import Board
 from parfocal.devices.redpitaya.memory_map import SAMPLES, SCOPE
 from parfocal.devices.redpitaya.registers import Count, Field
 from parfocal.devices.redpitaya.simulated.scpi.language import ascii_block, binary_block
 from parfocal.devices.redpitaya.simulated.words import signed
+from parfocal.devices.redpitaya.trace import Calibration
 from parfocal.devices.redpitaya.trigger import HYSTERESIS, SOURCE, THRESHOLD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
 
 _TRIGGERS = {
     "DISABLED": "off",
@@ -46,8 +45,7 @@ class Acquisition:
     """
 
     def __init__(self, board: Board) -> None:
-        self._board = board
-        self.registers = ModuleRegisters(board, SCOPE)
+        self.scope = registers.Scope(board)
         self.reset()
 
     def reset(self) -> None:
@@ -57,26 +55,20 @@ class Acquisition:
         self.delay = 0
         self._wanted = "off"
         self._fired = False
-        self.stop()
-        self.registers.set(registers.DECIMATION, 1)
-        self.registers.set(registers.AVERAGING, True)
-        self.registers.set(THRESHOLD, 0)
+        self.scope.stop()
+        self.scope.set_all({registers.DECIMATION: 1, registers.AVERAGING: True, THRESHOLD: 0})
 
     def start(self) -> None:
         """Begin to fill the buffers, waiting for no trigger yet."""
         self._wanted, self._fired = "off", False
-        self.registers.set(registers.AFTER, max(1, _CENTRE + self.delay))
-        self._control(registers.RESET)
-        self._control(registers.ARM)
-
-    def stop(self) -> None:
-        """Stop filling."""
-        self._control(registers.RESET)
+        self.scope.set(registers.AFTER, max(1, _CENTRE + self.delay))
+        self.scope.stop()
+        self.scope.board.write_word(SCOPE + registers.CONTROL, registers.ARM)
 
     def trigger(self, source: str) -> None:
         """Wait for a trigger, or give it."""
         self._wanted, self._fired = _TRIGGERS[source.upper()], False
-        self.registers.set(SOURCE, self._wanted)
+        self.scope.set(SOURCE, self._wanted)
 
     def status(self) -> str:
         """Return "TD" once triggered, or if there is nothing to wait for; else "WAIT"."""
@@ -89,27 +81,24 @@ class Acquisition:
     def set_delay(self, samples: int) -> None:
         """Set the distance from the trigger to the middle of the buffer."""
         self.delay = samples
-        self.registers.set(registers.AFTER, max(1, _CENTRE + samples))
+        self.scope.set(registers.AFTER, max(1, _CENTRE + samples))
 
     def data(
         self, channel: int, first: int | None = None, count: int = SAMPLES, *, newest: bool = False
     ) -> bytes:
         """Return samples as the format says: from position `first`, or the oldest, or the newest."""
-        oldest = self.registers.get(_POINTER)
+        oldest = self.scope.get(_POINTER)
         begin = oldest if first is None else first
         if newest:
             begin = oldest - count
-        ring = self._board.link.read(SCOPE + registers.BUFFERS[channel - 1], SAMPLES).astype(np.int64)
-        counts = signed(ring[(begin + np.arange(min(count, SAMPLES))) % SAMPLES])
+        ring = self.scope.board.link.read(SCOPE + registers.BUFFERS[channel - 1], SAMPLES)
+        words = ring[(begin + np.arange(min(count, SAMPLES))) % SAMPLES]
         whole = self.format["units"] == "RAW"
-        values = counts.astype(np.float64) if whole else self._volts(channel, counts)
+        calibration = Calibration(20.0 if self.gains[channel] == "HV" else 1.0)
+        values = signed(words.astype(np.int64)) if whole else calibration.volts(words)
         if self.format["form"] == "ASCII":
             return ascii_block(values, whole=whole)
         return binary_block(values, whole=whole, big_endian=self.format["order"] == "BEND")
-
-    def _volts(self, channel: int, counts: NDArray[np.int64]) -> NDArray[np.float64]:
-        full_scale_v = 20.0 if self.gains[channel] == "HV" else 1.0
-        return counts.astype(np.float64) * (full_scale_v / 8192)
 
     def _has_fired(self) -> bool:
         if self._wanted == "off":
@@ -118,15 +107,12 @@ class Acquisition:
             bits = self._bits()
             self._fired = bool(bits & registers.DELAYED) or not bits & registers.ARM
             if not self._fired and self._wanted == "immediately":
-                self.registers.set(SOURCE, self._wanted)
+                self.scope.set(SOURCE, self._wanted)
                 self._fired = bool(self._bits() & registers.DELAYED)
         return self._fired
 
     def _bits(self) -> int:
-        return self._board.read_word(SCOPE + registers.CONTROL)
-
-    def _control(self, bits: int) -> None:
-        self._board.write_word(SCOPE + registers.CONTROL, bits)
+        return self.scope.board.read_word(SCOPE + registers.CONTROL)
 
 
 _FIELDS: dict[str, tuple[Field[Any], Callable[[str], Any]]] = {
@@ -140,11 +126,11 @@ _FORMATS = {"ACQ:DATA:Units": "units", "ACQ:DATA:FORMAT": "form", "ACQ:DATA:BYTE
 
 def commands(acquisition: Acquisition) -> Mapping[str, Callable[..., object]]:
     """Return the commands by pattern; each takes the numbers in its header, then its arguments, as text."""
-    acq, scope = acquisition, acquisition.registers
+    acq, scope = acquisition, acquisition.scope
     table: dict[str, Callable[..., object]] = {
         "ACQ:RST": acq.reset,
         "ACQ:START": acq.start,
-        "ACQ:STOP": acq.stop,
+        "ACQ:STOP": scope.stop,
         "ACQ:DATA:Units?": lambda: acq.format["units"],
         "ACQ:DATA:FORMAT?": lambda: acq.format["form"],
         "ACQ:TRig": acq.trigger,
