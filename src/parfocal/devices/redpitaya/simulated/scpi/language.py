@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 _KEYWORD = re.compile(r"(\[?):?([A-Z*]+)([a-z]*)(#?)\]?")
@@ -45,7 +45,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def ascii_block(values: NDArray[Any], *, whole: bool) -> bytes:
+def ascii_block(values: NDArray[np.number], *, whole: bool) -> bytes:
     """Return numbers in braces: integers, or six decimals.
 
     Examples
@@ -57,7 +57,7 @@ def ascii_block(values: NDArray[Any], *, whole: bool) -> bytes:
     return ("{" + ",".join(form % value for value in values.tolist()) + "}").encode()
 
 
-def binary_block(values: NDArray[Any], *, whole: bool, big_endian: bool) -> bytes:
+def binary_block(values: NDArray[np.number], *, whole: bool, big_endian: bool) -> bytes:
     r"""Return numbers as a definite-length block: 16-bit integers or 32-bit floats.
 
     Examples
