@@ -113,6 +113,20 @@ def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(r
         assert np.array_equal(record.frames(stream).array(), offline.frames(stream).array())
 
 
+def test_a_stimulus_without_a_mask_is_read_back_as_well(rig):
+    seen = Pipeline(segment=CELLS + "segment:otsu", track=CELLS + "linking:NearestLinker")
+    status = rig.run(plan(2), pipeline=seen).wait(PATIENCE_S)
+    assert (status.outcome, status.stimulations.fired) == ("complete", 2)
+    fired = parfocal.open_run(status.folder).stimulations()
+    assert fired["image_event"].tolist() == [-1, -1]
+    assert (fired["lit_px"] == np.prod(rig["modulator"].shape())).all()
+    for name in ("shutter", "mask_read"):
+        assert fired[name].tolist() == [1, 1], name
+    assert (fired["power"] > 0).all()
+    assert (fired["fired_ns"] > fired["shown_ns"]).all()
+    assert set(fired["channel"]) == {"stimulation"}
+
+
 @pytest.mark.slow
 def test_a_stimulus_that_its_policy_leaves_out_is_told_and_makes_no_record_incomplete(rig):
     status = rig.run(plan(3), pipeline=PIPELINE, stim_mode="previous").wait(PATIENCE_S)

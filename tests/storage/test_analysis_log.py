@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ import parfocal
 from parfocal.core.errors import StreamInUseError
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec
+from parfocal.core.modulation import ShownMask
 from parfocal.rig.plot import plot_run
 from parfocal.runs.analysis_log import AnalysisLog
-from parfocal.runs.analysis_rows import OUTCOMES, dose_rows, track_dtype, track_rows
+from parfocal.runs.analysis_rows import OUTCOMES, dose_rows, stimulation_row, track_dtype, track_rows
 from parfocal.runs.event_log import SettledEvent
 from parfocal.runs.instruments.instruments import ExposedFrame, FiredStimulus, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask, StimulusFacts
@@ -65,25 +67,26 @@ def analysed(number: int, t: int, p: int, **more: Any) -> AnalysedFrame:
     return AnalysedFrame(event=image, exposure=exposed(number), labels=labels, mask=mask, columns=columns)
 
 
+FIRED = FiredStimulus(
+    exposed=exposed(9, power=0.25),
+    shown=ShownMask(hash=2**64 - 1, lit_px=4, shown_ns=7),
+    shutter=True,
+    fired_ns=10**6,
+)
+STIMULUS = {"kind": "stimulus", "power": 0.5, "index": {"t": 1, "p": 0, "c": 1}}
+
+
 def stimulus(
     frame: AnalysedFrame, outcome: str = "acquired", *, fired: bool = True, older: bool = False
 ) -> Any:
     """What became of a stimulus with the mask of a frame."""
     assert frame.mask is not None
     mask = StimulusMask(image_event=frame.event.number, frame=frame.exposure.header.frame, mask=frame.mask)
-    light = FiredStimulus(
-        exposed=exposed(9, power=0.25),
-        mask_hash=2**64 - 1,
-        lit_px=4,
-        shutter=True,
-        shown_ns=7,
-        fired_ns=10**6,
-    )
     facts = StimulusFacts(
         mask=FrameMask(stimulus=mask, event=frame.event, image_ns=0, mask_ns=5, columns=frame.columns),
-        fired=light if fired else None,
+        fired=FIRED if fired else None,
     )
-    shot = event(frame.event.number + 1, frame.event.index["t"], 0, kind="stimulus", power=0.5)
+    shot = event(frame.event.number + 1, 1, 0, **STIMULUS)
     return SettledEvent(shot, outcome, None, 0.0, 0.0, facts, older)
 
 
@@ -163,6 +166,7 @@ def test_stimuli_and_doses(streams: Path, tmp_path: Path) -> None:
     rows = run.stimulations()
     assert [OUTCOMES[number] for number in rows["outcome"]] == ["fired", "fallback", "unsure", "skipped"]
     assert rows["image_event"].tolist() == [4] * 4
+    assert rows["channel"].tolist() == run.doses()["channel"][:4].tolist() == ["light"] * 4
     fired = rows[0]
     assert (fired["mask_hash"], fired["lit_px"], fired["shutter"]) == (2**64 - 1, 4, 1)
     assert (fired["asked_power"], fired["power"], fired["exposure_ms"]) == (0.5, 0.25, 20.0)
@@ -175,6 +179,19 @@ def test_stimuli_and_doses(streams: Path, tmp_path: Path) -> None:
     assert doses["particle"].tolist() == [9, 7] * 3
     assert doses["dose"][:4].tolist() == [2.5, 0.0, 2.5, 0.0]
     assert np.isnan(doses["dose"][4:]).all()  # nobody knows whether it was fired
+
+
+def test_a_stimulus_that_lights_the_whole_field_is_confirmed_as_one_with_a_mask_is() -> None:
+    """Nothing of it was kept, as if it had not been fired."""
+    lit = SettledEvent(event(5, 1, 0, **STIMULUS), "acquired", None, 0.0, 0.0, StimulusFacts(fired=FIRED))
+    (row,) = stimulation_row(lit)
+    assert (OUTCOMES[row["outcome"]], row["image_event"]) == ("fired", -1)
+    assert (row["lit_px"], row["power"], row["exposure_ms"], row["shutter"]) == (4, 0.25, 20.0, 1)
+    assert (row["fired_ns"], row["shown_ns"], row["x_um"], row["c"]) == (10**6, 7, 100.0, 1)
+    assert np.isnan(row["image_to_stim_ms"])
+    bare = StimulusFacts(fired=replace(FIRED, shown=None))  # of a rig without a modulator
+    (row,) = stimulation_row(replace(lit, stimulus=bare))
+    assert (row["mask_hash"], row["lit_px"], row["mask_read"], row["power"]) == (0, -1, -1, 0.25)
 
 
 def test_an_image_that_was_not_segmented_has_no_rows(streams: Path) -> None:

@@ -142,6 +142,11 @@ def mask_hash(mask: NDArray[Any]) -> int:
     return packed_hash(pack_mask(mask), mask.shape)
 
 
+def shown_mask(mask: NDArray[Any], shown_ns: int) -> ShownMask:
+    """Return what a modulator tells that shows a mask with a pixel of its own for each of the mask's."""
+    return ShownMask(hash=mask_hash(mask), lit_px=int(np.count_nonzero(mask)), shown_ns=shown_ns)
+
+
 def packed_hash(packed: bytes, shape: tuple[int, ...]) -> int:
     """Return `mask_hash` of a mask that is packed."""
     digest = blake2b(packed, digest_size=8, key=repr(tuple(map(int, shape))).encode())

@@ -26,13 +26,14 @@ OUTCOMES = ("fired", "fallback", "lost", "skipped", "failed", "unsure", "cancell
 _LIT = ("fired", "fallback", "lost", "unsure")
 """The outcomes of stimuli that were, or may have been, fired: a lost one is one whose frame did not come."""
 _EVENT = [("number", "<i8"), ("phase_id", "<i8"), ("t", "<i4"), ("p", "<i4")]
+_OF_LIGHT = [*_EVENT, ("c", "<i4")]
 _PHASE_IDS = range(-(2**63), 2**63)
 _CELL = [("label", "<i4"), ("particle", "<i8")]
 _PLACE_PX, _PLACE_UM = ("y_px", "x_px"), ("y_um", "x_um")
 _PARENT = "parent"
 STIMULATION = np.dtype(
     [
-        *_EVENT,
+        *_OF_LIGHT,
         ("image_event", "<i8"),
         ("frame", "<i8"),
         ("mask_hash", "<u8"),
@@ -47,7 +48,7 @@ STIMULATION = np.dtype(
 """A stimulus. `number` is that of its event, `image_event` of the one whose image its mask was made from, and
 `frame` the camera's number of that image; `mask_read` is 1 if the modulator told its mask itself, and 0 if
 it took it without an error, and cannot tell; times are on the monotonic clock."""
-DOSE = np.dtype([*_EVENT, *_CELL, ("dose", "<f8")])
+DOSE = np.dtype([*_OF_LIGHT, *_CELL, ("dose", "<f8")])
 """How much light a cell got by a stimulus: power x ms x the part of the cell that was lit."""
 
 
@@ -154,19 +155,19 @@ def _of_light(done: SettledEvent) -> dict[str, float | None]:
     facts = done.stimulus
     if facts is None or facts.fired is None:
         return {}
-    fired, exposed = facts.fired, facts.fired.exposed
+    fired, exposed, shown = facts.fired, facts.fired.exposed, facts.fired.shown
     since_ns = None if facts.mask is None else fired.fired_ns - facts.mask.image_ns
     return {
-        "mask_hash": fired.mask_hash,
-        "lit_px": fired.lit_px,
+        "mask_hash": None if shown is None else shown.hash,
+        "lit_px": None if shown is None else shown.lit_px,
         "power": exposed.power,
         "exposure_ms": exposed.header.exposure_ns * 1e-6,
         "x_um": exposed.x_um,
         "y_um": exposed.y_um,
         "z_um": exposed.z_um,
         "shutter": fired.shutter,
-        "mask_read": fired.mask_read,
-        "shown_ns": fired.shown_ns,
+        "mask_read": None if shown is None else shown.read_back,
+        "shown_ns": None if shown is None else shown.shown_ns,
         "fired_ns": fired.fired_ns,
         "image_to_stim_ms": None if since_ns is None else since_ns * 1e-6,
     }
@@ -178,6 +179,6 @@ def _blank(dtype: np.dtype[Any], count: int, event: Event) -> NDArray[np.void]:
     phase = event.metadata.get("phase_id", -1)
     is_id = isinstance(phase, int) and phase in _PHASE_IDS
     rows["number"], rows["phase_id"] = event.number, phase if is_id else -1
-    for axis in "tp":
+    for axis in set("tpc") & set(dtype.names or ()):
         rows[axis] = event.index.get(axis, -1)
     return rows

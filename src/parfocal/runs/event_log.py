@@ -124,7 +124,7 @@ def settled(
 ) -> SettledEvent | None:
     """Return what a report has settled, None if nothing: an event that was in hand is done or dropped.
 
-    `exposure` is the newest one, and `stimulus` what is known of the newest mask.
+    `exposure` is the newest one, and `stimulus` what is known of the newest stimulus.
     """
     event = report.event if isinstance(report, inputs.Fetched) else before.event
     if event is None or after.event is event:
@@ -136,15 +136,13 @@ def settled(
     began_ns = report.began_ns if isinstance(report, _BEGUN) else None
     origin_ns = before.timing.origin_ns
     started_s = math.nan if began_ns is None or origin_ns is None else (began_ns - origin_ns) * 1e-9
-    if event.kind != "stimulus" or before.late is None:
-        stimulus = None
     return SettledEvent(
         event=event,
         outcome=outcome,
         exposure=exposure if exposed else None,
         started_s=started_s,
         predicted_s=predicted_s,
-        stimulus=stimulus,
+        stimulus=stimulus if event.kind == "stimulus" else None,
         mask_is_older=before.mask == "older",
         focus_um=report.z_um if isinstance(report, inputs.Focused) else math.nan,
         ended_ns=report.now_ns if isinstance(report, inputs.Called) else -1,

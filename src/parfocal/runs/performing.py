@@ -217,14 +217,18 @@ class Performer:
         return inputs.Prepared(self._now)
 
     def _expose(self, event: Event, which: tasks.Mask, following: Event | None) -> inputs.Report:
-        if which == "none":
-            self.exposure = exposure = self._instruments.expose(event)
+        if event.kind != "stimulus":
+            exposure = self._instruments.expose(event)
         else:
-            assert self._answer is not None
-            self._mask = self._answer.mask if which == "wanted" else self._answer.older
-            assert self._mask is not None
-            self._fired = self._instruments.stimulate(event, self._mask.stimulus)
-            self.exposure = exposure = self._fired.exposed
+            mask = None
+            if which != "none":
+                assert self._answer is not None
+                self._mask = self._answer.mask if which == "wanted" else self._answer.older
+                assert self._mask is not None
+                mask = self._mask.stimulus
+            self._fired = self._instruments.stimulate(event, mask)
+            exposure = self._fired.exposed
+        self.exposure = exposure
         if following is not None:
             self._instruments.go_on_to(following)
         if self._analysis is not None:

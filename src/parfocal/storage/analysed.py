@@ -1,4 +1,4 @@
-"""Rows that a pipeline wrote, with what they mean by name: position, well and phase."""
+"""Rows that a pipeline wrote, with what they mean by name: position, well, phase and channel."""
 
 from __future__ import annotations
 
@@ -23,9 +23,14 @@ def is_of_pipeline(rows: NDArray[Any]) -> bool:
 
 
 def with_names(
-    rows: NDArray[Any], positions: Sequence[PositionLayout], phases: Mapping[int, str]
+    rows: NDArray[Any],
+    positions: Sequence[PositionLayout],
+    phases: Mapping[int, str],
+    channels: Sequence[str] = (),
 ) -> NDArray[Any]:
     """Return rows with the columns "position", "well" and "phase"; "" where there is no name.
+
+    Rows that tell their channel get the column "channel", too.
 
     Examples
     --------
@@ -40,6 +45,8 @@ def with_names(
         "well": _looked_up(rows["p"], {p: place.well for p, place in enumerate(positions)}),
         "phase": _looked_up(rows[_ID], phases),
     }
+    if "c" in (rows.dtype.names or ()):
+        added["channel"] = _looked_up(rows["c"], dict(enumerate(channels)))
     dtype = [*rows.dtype.descr, *((name, values.dtype.str) for name, values in added.items())]
     named = np.empty(rows.shape, dtype)
     for name in rows.dtype.names or ():

@@ -219,7 +219,8 @@ class RecordedRun:
     def doses(self) -> NDArray[Any]:
         """Return how much light each cell got by each stimulus, a structured array (n,).
 
-        "dose" is power x ms x the part of the cell that was lit. Raises as `tracks`.
+        "dose" is power x ms x the part of the cell that was lit; of stimuli without a mask there is none.
+        Raises as `tracks`.
         """
         return self._named("doses")
 
@@ -256,7 +257,10 @@ class RecordedRun:
         manifest = self.manifest
         layouts = [record.events for record in manifest.streams.values() if record.events is not None]
         plans = [self.folder / plan.file for plan in manifest.plans]
-        return with_names(rows, layouts[0].positions if layouts else (), phase_names(plans))
+        if not layouts:
+            return with_names(rows, (), phase_names(plans))
+        channels = max((layout.channels for layout in layouts), key=len)  # labels and masks have none
+        return with_names(rows, layouts[0].positions, phase_names(plans), channels)
 
     def _one(self, manifest: Manifest, kind: str, stream: str) -> str:
         found = [name for name, record in manifest.streams.items() if record.kind in _KINDS[kind]]

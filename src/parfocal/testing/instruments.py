@@ -14,7 +14,7 @@ from parfocal.core.errors import (
     ServiceUnavailableError,
 )
 from parfocal.core.frames import FrameHeader
-from parfocal.core.modulation import mask_hash
+from parfocal.core.modulation import shown_mask
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AbortedError,
@@ -148,17 +148,16 @@ class MemoryInstruments:
     def prepare(self, mask: StimulusMask) -> None:
         """Nothing has to be made ready."""
 
-    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
-        """Take the time of an exposure, in the light of a mask."""
-        shown_ns = self._clock.monotonic_ns()
+    def stimulate(self, event: Event, mask: StimulusMask | None) -> FiredStimulus:
+        """Take the time of an exposure, in the light of a mask, or in that of the whole field."""
+        shown = None if mask is None else shown_mask(mask.mask, self._clock.monotonic_ns())
         exposed = self.expose(event)
-        self.stimulated.append((event.number, mask))
+        if mask is not None:
+            self.stimulated.append((event.number, mask))
         return FiredStimulus(
             exposed=exposed,
-            mask_hash=mask_hash(mask.mask),
-            lit_px=int((mask.mask > 0).sum()),
+            shown=shown,
             shutter=None,
-            shown_ns=shown_ns,
             fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
         )
 

@@ -93,7 +93,8 @@ def replay(folder: Path | str, *, workers: int | None = None, seed: int | None =
         raise BadInputError(f"{folder} holds no decisions: a replay needs a run with a pipeline and stimuli")
     request = _request_of(run, workers)
     then = run.rows("stimulations")
-    compared = then[np.isin(then["outcome"], _BY_DECISION)]
+    lit_everywhere = (then["outcome"] == OUTCOMES.index("fired")) & (then["image_event"] < 0)
+    compared = then[np.isin(then["outcome"], _BY_DECISION) & ~lit_everywhere]
     if not len(compared):
         raise BadInputError(f"{folder} ended before a stimulus was decided on: there is nothing to compare")
     now = _Replay(run, request, then, None if seed is None else Random(seed)).run()

@@ -10,7 +10,7 @@ import numpy as np
 
 from parfocal.core.errors import FrameLostError
 from parfocal.core.frames import FrameHeader
-from parfocal.core.modulation import mask_hash
+from parfocal.core.modulation import shown_mask
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
     AcquiredFrames,
@@ -92,7 +92,7 @@ class ReplayInstruments:
     def prepare(self, mask: StimulusMask) -> None:
         """Nothing has to be made ready."""
 
-    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
+    def stimulate(self, event: Event, mask: StimulusMask | None) -> FiredStimulus:
         """Light nothing; return what would have been lit, at the time that was recorded."""
         row = self._log.get(event.number)
         time_ns = self._clock.monotonic_ns() if row is None else max(0, int(row["time_ns"]))
@@ -100,10 +100,8 @@ class ReplayInstruments:
         header = FrameHeader(frame=-1, time_ns=time_ns, exposure_ns=0, event=event.number)
         return FiredStimulus(
             exposed=ExposedFrame(header=header),
-            mask_hash=mask_hash(mask.mask),
-            lit_px=int(np.count_nonzero(mask.mask)),
+            shown=None if mask is None else shown_mask(mask.mask, time_ns),
             shutter=None,
-            shown_ns=time_ns,
             fired_ns=time_ns,
         )
 

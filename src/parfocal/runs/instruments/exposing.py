@@ -63,9 +63,6 @@ class EventExposure:
 
     def expose(self, event: Event) -> ExposedFrame:
         """Take the frame of an event, with those after it that the instruments take by themselves."""
-        if event.kind == "stimulus":
-            with self._modulator.showing(None, self._light.lighting_up()):
-                return self._lit(event)
         self.light_up()
         events = self._sequence_from(event)
         try:
@@ -74,24 +71,20 @@ class EventExposure:
             self._retake([self._number_of(one) for one in events])
             raise
 
-    def stimulate(self, event: Event, mask: PackedMask) -> FiredStimulus:
-        """Show the mask, light it, and take its frame; read back what there was."""
+    def stimulate(self, event: Event, mask: PackedMask | None) -> FiredStimulus:
+        """Show the mask, light it, and take its frame; read back what there was. None lights everywhere."""
         with self._modulator.showing(mask, self._light.lighting_up()) as shown:
             exposed = self._lit(event)
             reading, places = self._light.begin_reading(), self._stages.begin_reading()
         at = self._stages.finish_reading(places)
         state = None if reading is None else self._parts.calls.result(reading)
-        assert shown is not None
         power = exposed.power if state is None else state.power
         return FiredStimulus(
             exposed=dataclasses.replace(
                 exposed, x_um=at.get("x"), y_um=at.get("y"), z_um=at.get("z"), power=power
             ),
-            mask_hash=shown.hash,
-            lit_px=shown.lit_px,
+            shown=shown,
             shutter=None if state is None else state.lit,
-            shown_ns=shown.shown_ns,
-            mask_read=shown.read_back,
             fired_ns=exposed.header.time_ns - exposed.header.exposure_ns,
         )
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.event_layout import EventLayout
     from parfocal.core.frames import FrameHeader
-    from parfocal.core.modulation import PackedMask
+    from parfocal.core.modulation import PackedMask, ShownMask
     from parfocal.core.run_status import QueueDepth, RunCommand
     from parfocal.runs.acquisition_mode import AcquisitionMode
     from parfocal.runs.forecast.device_times import PlacedParts
@@ -159,31 +159,24 @@ class StimulusMask:
 
 @dataclass(frozen=True, kw_only=True)
 class FiredStimulus:
-    """A stimulus that was fired with a mask, as read back.
+    """A stimulus that was fired, as read back.
 
     Attributes
     ----------
     exposed : ExposedFrame
         Its frame of the camera.
-    mask_hash : int
-        Of what the modulator showed, 64 bits.
-    lit_px : int
-        How many pixels of the modulator were lit.
+    shown : ShownMask or None
+        What the modulator showed; None without one.
     shutter : bool or None
         Whether the shutter of the light was open; None if it has none.
-    mask_read : bool
-        Whether the modulator has told its mask itself; if not, it has taken it without an error.
-    shown_ns, fired_ns : int
-        When the modulator showed the mask, and when the exposure began, on the monotonic clock.
+    fired_ns : int
+        When the exposure began, on the monotonic clock.
     """
 
     exposed: ExposedFrame
-    mask_hash: int
-    lit_px: int
+    shown: ShownMask | None
     shutter: bool | None
-    shown_ns: int
     fired_ns: int
-    mask_read: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -308,7 +301,9 @@ class Instruments(Protocol):
         ...
 
     def expose(self, event: Event) -> ExposedFrame:
-        """Take the frame of an event, in its light. Raises as `place`, and `FrameLostError` for a lost frame.
+        """Take the frame of an event that is no stimulus, in its light.
+
+        Raises as `place`, and `FrameLostError` for a lost frame.
 
         After `dark` the light is switched on again before.
         """
@@ -322,10 +317,10 @@ class Instruments(Protocol):
         """Make a mask ready that is to be shown soon; nothing is lit. Any thread; waits for nothing."""
         ...
 
-    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
+    def stimulate(self, event: Event, mask: StimulusMask | None) -> FiredStimulus:
         """Show the mask, light it as a stimulus asks, and take its frame. Raises as `expose`.
 
-        It was placed before; after `dark` the light is switched on again.
+        None lights the whole field. It was placed before; after `dark` the light is switched on again.
         """
         ...
 

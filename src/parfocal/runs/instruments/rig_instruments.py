@@ -267,10 +267,12 @@ class RigInstruments:
         if self._settings.modulator and mask.packed is not None:
             self._parts.modulator.prepare(mask.packed)
 
-    def stimulate(self, event: Event, mask: StimulusMask) -> FiredStimulus:
+    def stimulate(self, event: Event, mask: StimulusMask | None) -> FiredStimulus:
         """Show the mask, light it as a stimulus asks, and take its frame; read back what there was."""
-        self._settings.service("modulator", "masks")
-        packed = mask.packed or PackedMask.of(mask.mask)
+        packed = None
+        if mask is not None:
+            self._settings.service("modulator", "masks")
+            packed = mask.packed or PackedMask.of(mask.mask)
         with self.use.lock:
             self._check_placed(event)
             return self._exposure.stimulate(event, packed)
