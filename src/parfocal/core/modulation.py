@@ -61,16 +61,16 @@ class PackedMask(msgspec.Struct, frozen=True, kw_only=True):
     hash: int
 
     @classmethod
-    def of(cls, mask: NDArray[np.uint8]) -> PackedMask:
-        """Return a mask of 0 and 255, packed.
+    def of(cls, mask: NDArray[np.uint8] | NDArray[np.bool_]) -> PackedMask:
+        """Return a mask of 0 and 255, or of bool, packed.
 
         Raises
         ------
         BadInputError
             If it has levels between dark and full light, which a modulator has not.
         """
-        between = mask[(mask != 0) & (mask != FULL)]
-        if between.size:
+        if mask.dtype != np.bool_ and (mask + np.uint8(1) > 1).any():  # 255 and 1 add up to 0
+            between = mask[(mask != 0) & (mask != FULL)]
             raise BadInputError(
                 f"a mask has {between.size} pixels between dark (0) and full light ({FULL}), such as "
                 f"{between[0]}: a pixel of the modulator is lit or not; return a mask of bool"
@@ -163,7 +163,7 @@ def pack_mask(mask: NDArray[Any]) -> bytes:
     """
     if mask.ndim != 2 or not mask.size:
         raise BadInputError(f"a mask is an image (y, x), not of shape {mask.shape}")
-    return np.packbits(mask != 0).tobytes()
+    return np.packbits(mask if mask.dtype in (np.bool_, np.uint8) else mask != 0).tobytes()
 
 
 def lit_pixels(packed: bytes, shape: tuple[int, int]) -> int:
@@ -174,7 +174,10 @@ def lit_pixels(packed: bytes, shape: tuple[int, int]) -> int:
     >>> lit_pixels(pack_mask(np.eye(3)), (3, 3)), lit_pixels(bytes([255, 255]), (3, 3))
     (3, 9)
     """
-    return int(np.count_nonzero(unpack_mask(packed, shape)))
+    _check_size(packed, shape)
+    beyond = 8 * len(packed) - shape[0] * shape[1]  # bits of the last byte that are no pixels
+    words = np.frombuffer(packed.ljust(-(-len(packed) // 8) * 8, b"\0"), np.uint64)
+    return int(np.bitwise_count(words).sum()) - (packed[-1] & (1 << beyond) - 1).bit_count()
 
 
 def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -190,7 +193,11 @@ def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     >>> unpack_mask(pack_mask(np.eye(2)), (2, 2)).tolist()
     [[1, 0], [0, 1]]
     """
+    _check_size(packed, shape)
+    return np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)
+
+
+def _check_size(packed: bytes, shape: tuple[int, int]) -> None:
     height, width = shape
     if min(shape) < 1 or len(packed) != -(-height * width // 8):
         raise BadInputError(f"a mask of shape {shape} does not have {len(packed)} bytes")
-    return np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)

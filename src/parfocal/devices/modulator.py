@@ -17,12 +17,23 @@ from parfocal.devices.mask_warp import MaskWarp
 from parfocal.ipc import RECEIVER, URGENT, command
 
 
+class _Pattern(NamedTuple):
+    """Which of the modulator's own pixels (y, x) pass light, and how many."""
+
+    image: NDArray[np.uint8]
+    lit: int
+
+    @classmethod
+    def of(cls, image: NDArray[np.uint8]) -> _Pattern:
+        return cls(image, int(np.count_nonzero(image)))
+
+
 class _PreparedMask(NamedTuple):
     """The pattern of a mask, by the hash of that, and what it was made with."""
 
     hash: int
     warp: MaskWarp
-    pattern: NDArray[np.uint8]
+    pattern: _Pattern
 
 
 class ModulatorHost(CalibrationCommands):
@@ -72,13 +83,13 @@ class ModulatorHost(CalibrationCommands):
     def show_pattern(self, pattern: bytes) -> ShownMask:
         """Show a packed pattern in the modulator's own pixels; its hash is that of the pattern."""
         image = unpack_mask(pattern, self.device.shape)
-        return self._show(image, mask_hash(image))
+        return self._show(_Pattern.of(image), mask_hash(image))
 
     @command(effect="changes")
     def show_all(self) -> ShownMask:
         """Let light through everywhere; needs no calibration."""
         image = np.ones(self.device.shape, np.uint8)
-        return self._show(image, mask_hash(image))
+        return self._show(_Pattern.of(image), mask_hash(image))
 
     @command(lane=URGENT, effect="stops")
     def blank(self) -> None:
@@ -111,42 +122,41 @@ class ModulatorHost(CalibrationCommands):
 
     def show_spot(self, pattern: NDArray[np.uint8]) -> None:
         """Show a pattern, of a calibration."""
-        self._send(pattern, mask_hash(pattern))
+        self._send(_Pattern.of(pattern), mask_hash(pattern))
 
     def state(self) -> dict[str, Any]:
         """Return the device's state and the calibration."""
         return {**self.device.state(), "calibration": msgspec.to_builtins(self._calibration)}
 
-    def _prepare(self, mask: bytes, shape: tuple[int, int], hash: int) -> NDArray[np.uint8]:
+    def _prepare(self, mask: bytes, shape: tuple[int, int], hash: int) -> _Pattern:
         """Return the pattern of a mask, which is kept; `BadInputError` if it was changed on its way."""
         warp = self.warp()
         if self._prepared is None or self._prepared[:2] != (hash, warp):
             image = unpack_mask(mask, shape)
             if packed_hash(mask, shape) != hash:
                 raise BadInputError(f"the mask is not the one of hash {hash:#018x}: nothing is shown")
-            self._prepared = _PreparedMask(hash, warp, warp.pattern(image))
+            self._prepared = _PreparedMask(hash, warp, _Pattern.of(warp.pattern(image)))
         return self._prepared.pattern
 
-    def _show(self, pattern: NDArray[np.uint8], shown_as: int) -> ShownMask:
+    def _show(self, pattern: _Pattern, shown_as: int) -> ShownMask:
         if self.calibrating:
             raise DeviceError(f"modulator {self.context.service!r} is being calibrated: cancel that, or wait")
         return self._send(pattern, shown_as)
 
-    def _send(self, pattern: NDArray[np.uint8], shown_as: int) -> ShownMask:
+    def _send(self, pattern: _Pattern, shown_as: int) -> ShownMask:
         """Show a pattern within the limits, and return what is read back.
 
         It is a `MadeSafeError` if it was blanked meanwhile.
         """
         since = self.times_made_safe
-        lit = int(np.count_nonzero(pattern))
-        self.check_limits(lit_fraction=lit / pattern.size)
+        self.check_limits(lit_fraction=pattern.lit / pattern.image.size)
         with self.lock:
             if self.context.stopping.is_set():
                 raise MadeSafeError(f"modulator {self.context.service!r} is being closed")
             try:
                 with self.unless_made_safe(since, "the modulator was blanked meanwhile"):
-                    self.device.show(pattern)
-                    self._sent, self._shown = pattern, self._told(shown_as, lit)
+                    self.device.show(pattern.image)
+                    self._sent, self._shown = pattern.image, self._told(shown_as, pattern.lit)
                     if (shown := self._read_back()).hash != shown_as:
                         raise DeviceError("the modulator did not take the mask: it shows nothing")
             except BaseException:

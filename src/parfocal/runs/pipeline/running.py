@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.core.errors import BadInputError
-from parfocal.core.modulation import PackedMask
+from parfocal.core.modulation import FULL, PackedMask
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
 from parfocal.runs.pipeline.step import ResolvedStep, link_state, resolve
 from parfocal.tracking.labelled import LabelPixels
@@ -142,9 +142,10 @@ class _Work:
                 raise BadInputError(
                     f"labels must be whole numbers of the shape {self._labels.shape}, not {_told(found)}"
                 )
-            if found.size and found.min() < 0:
+            if found.dtype.kind == "i" and found.size and found.min() < 0:
                 raise BadInputError(f"labels must be 0 or more, not {found.min()}")
-            if found.size and found.max() > _HIGHEST_LABEL:
+            is_wider = found.dtype.kind in "iu" and np.iinfo(found.dtype).max > _HIGHEST_LABEL
+            if is_wider and found.size and found.max() > _HIGHEST_LABEL:
                 raise BadInputError(f"labels must be {_HIGHEST_LABEL} or less, not {found.max()}")
             self._labels[:] = found
             self._has_labels = True
@@ -224,10 +225,8 @@ class _Work:
                 raise BadInputError(
                     f"a mask must be bool or uint8 of the shape {self._mask.shape}, not {_told(mask)}"
                 )
-            self._mask[:] = mask
-            if mask.dtype == np.bool_:
-                self._mask *= np.uint8(255)
-            self._packed = PackedMask.of(self._mask)
+            self._packed = PackedMask.of(mask)
+            np.multiply(mask, FULL if mask.dtype == np.bool_ else 1, out=self._mask, casting="unsafe")
             self._has_mask = True
             self._columns["lit"] = self._pixels.mean(self._mask) / 255.0
 
