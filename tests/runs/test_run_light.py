@@ -22,6 +22,7 @@ class Calls:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.asked: list[tuple[Any, ...]] = []
+        self.clock = JumpClock()
 
     def ask(self, service: str, command: str, *_: Any, **__: Any) -> Any:
         self.log.append(f"{service}.{command}")
@@ -34,11 +35,10 @@ class Calls:
         self.asked.append((command, *values))
         log = self.log
 
-        class Begun:
-            callbacks: tuple[Callable[[Any], None], ...] = ()
+        clock = self.clock
 
-            def add_done_callback(self, function: Callable[[Any], None]) -> None:
-                self.callbacks = (function,)
+        class Begun:
+            ended_ns = 0
 
             def cancel_soon(self, reason: str) -> None:
                 assert reason
@@ -46,8 +46,7 @@ class Calls:
 
             def end(self) -> None:
                 log.append(f"{service}.{command} has ended")
-                for function in self.callbacks:
-                    function(self)
+                self.ended_ns = clock.monotonic_ns()
 
         return Begun()
 
@@ -80,7 +79,7 @@ EVENT = Event(number=0, kind="image", channel="nucleus")
 def light_of(
     calls: Calls, lights: tuple[str, ...] = ("excitation",), use: SharedInstruments | None = None
 ) -> RunLight:
-    light = RunLight(calls, JumpClock(), "channels", lights, use=use)  # type: ignore[arg-type]
+    light = RunLight(calls, calls.clock, "channels", lights, use=use)  # type: ignore[arg-type]
     light.learn()
     return light
 
@@ -90,10 +89,15 @@ def test_a_channel_is_set_while_something_else_is_done() -> None:
     light = light_of(calls)
     with light.setting(EVENT):
         calls.log.append("a move")
+        calls.clock.sleep(0.25)
         assert not light.is_set(EVENT)
     assert calls.log[-3:] == ["channels.set_channel", "a move", "channels.set_channel has ended"]
     assert light.is_set(EVENT)
     assert light.power == 0.5
+    assert light.set_within_s == pytest.approx(0.25)
+    with light.setting(EVENT):
+        pass
+    assert light.set_within_s is None, "it was set"
 
 
 def test_a_channel_that_is_being_set_already_is_waited_for() -> None:

@@ -60,6 +60,8 @@ class Call:
         The latest; its ``fraction``, ``text`` and ``data``.
     withdrawn : bool
         Whether it is not to be sent any more.
+    ended_ns : int
+        When its end was known here, nanoseconds of the client's clock; 0 before.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Call:
         self.command = command
         self.progress: Progress | None = None
         self.withdrawn = False
+        self.ended_ns = 0
         self._receiver = receiver
         self._client = client  # not collected, and so not closed, while the call is held
         self._returns = returns
@@ -201,8 +204,9 @@ class Call:
 
     # --- for the client
 
-    def settle(self, value: Any, error: CommandError | None, kind: str = "") -> None:
+    def settle(self, value: Any, error: CommandError | None, kind: str, now_ns: int) -> None:
         """End the call, once, and wake who waits; `kind` is what its command declares."""
+        self.ended_ns = now_ns
         if error is None:
             self._reply = (value, kind)
         self._error = error

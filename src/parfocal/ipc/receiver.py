@@ -390,8 +390,9 @@ class Receiver:
             self._send(call, encode(Attach(call.id)), 0)
 
     def _settle(self, calls: Iterable[Call], value: Any, error: CommandError | None, kind: str = "") -> None:
+        now_ns = self._clock.monotonic_ns()
         for call in calls:
-            call.settle(value, error, kind)
+            call.settle(value, error, kind, now_ns)
             if call.has_listeners:
                 self._callbacks.submit(call.run_callbacks)
 

@@ -214,12 +214,12 @@ class RigInstruments:
                 return PlacedParts()
             shades = moves and self._light.is_held_open
             shade_s = self._seconds_of(self._light.shade) if shades else 0.0
-            with self._light.setting(event) as setting:
+            with self._light.setting(event):
                 move_s = self._seconds_of(lambda: self._stages.move(event.targets_um))
         return PlacedParts(
             shade_s=shade_s if shades else None,
             move_s=move_s if moves else None,
-            switch_s=setting.took_s if switches else None,
+            switch_s=self._light.set_within_s,
         )
 
     def expose(self, event: Event) -> ExposedFrame:

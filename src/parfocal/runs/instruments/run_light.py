@@ -13,7 +13,6 @@ from parfocal.core.channels import ChannelPreset, ChannelState
 from parfocal.core.errors import CommandError
 from parfocal.ipc import PendingCalls
 from parfocal.runs.instruments.shared_instruments import SharedInstruments
-from parfocal.runs.instruments.timed_call import TimedCall
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -74,6 +73,8 @@ class RunLight:
     ----------
     power : float or None
         Of the channel that is set, as read back last.
+    set_within_s : float or None
+        How long the channel that was set last was waited for; None if it was set already.
     lit_within_s : float or None
         How long it took to let the light through when that was asked for last; None if it was through.
     """
@@ -98,6 +99,7 @@ class RunLight:
         self._lit = False
         self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
+        self.set_within_s: float | None = None
         self.lit_within_s: float | None = None
 
     def learn(self) -> dict[str, ChannelPreset] | None:
@@ -238,26 +240,23 @@ class RunLight:
         return self._use.untouched and not self._use.forced and self.lamps.issubset(self._lights)
 
     @contextmanager
-    def setting(self, event: Event) -> Iterator[TimedCall]:
-        """Have the channel of an event set, in the dark, while the block runs; it has settled at the end.
-
-        Lends what tells afterwards how long it took.
-        """
-        timed = TimedCall(self._clock)
+    def setting(self, event: Event) -> Iterator[None]:
+        """Have the channel of an event set, in the dark, while the block runs; it has settled at the end."""
         begun, self._begun = self._begun, None
+        self.set_within_s = None
         if self.is_set(event):
-            yield timed
+            yield
             return
         is_begun = begun is not None and begun[0] == event.light
         call = begun[1] if begun is not None and is_begun else self._begin_setting(event.light)
-        timed.follow(call)
+        began_ns = self._clock.monotonic_ns()
         try:
-            yield timed
+            yield
         except BaseException:
             self._calls.give_up(call)
             raise
         self._has_set(event.light, call)
-        timed.ended()
+        self.set_within_s = max(0, call.ended_ns - began_ns) * 1e-9
 
     def _has_set(self, channel: EventLight, call: Call) -> None:
         """Wait until a channel is set."""
