@@ -9,6 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tomllib
 import zlib
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from parfocal.rig.opening import open_rig
 from parfocal.rig.recovering import recover
 from parfocal.runs import Pipeline, Sequence, Step, combine, confirm
 from parfocal.runs.journal_file import JournalFile
+from parfocal.storage import list_runs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.usefixtures("shared_roots")]
 PATIENCE_S = 120.0
+BUILTIN = Path(parfocal.__file__).parent / "rig" / "builtin" / "microscope.toml"
 HALF = Sequence(
     time_plan={"interval": 0.1, "loops": 3}, channels=["nucleus"], stage_positions=[(0, 0, 5), (90, 0, 5)]
 )
@@ -183,3 +186,37 @@ def test_a_worker_that_is_killed_while_a_run_is_recovered_costs_nothing(tmp_path
         status = handle.wait(PATIENCE_S)
     assert (status.outcome, status.events_acquired) == ("complete", 13), status.reason
     assert analysed(run) == {(t, p) for t in range(6) for p in range(2)}
+
+
+def test_a_record_whose_recorder_is_killed_before_it_is_there_has_not_begun_and_the_run_has_another(tmp_path):
+    runs = tmp_path / "runs"
+    data = tomllib.loads(BUILTIN.read_text())
+    data["services"]["door"] = {"kind": "parfocal.testing.services:Door"}
+    data["services"]["recorder"]["settings"]["folder"] = str(runs)
+
+    def left():
+        return [path for path in runs.glob("*_first") if not (path / "manifest.json").exists()]
+
+    with open_rig(data) as rig:
+        os.kill(rig.status().services["door"].pid, signal.SIGSTOP)  # the record waits for what it has to tell
+        handle = rig.run(HALF, name="first")
+        until(left, "a folder without a record")
+        os.kill(rig.status().services["recorder"].pid, signal.SIGKILL)
+        (torn,) = left()
+        assert handle.wait(PATIENCE_S).outcome == "complete"
+    assert [run.outcome for run in list_runs(runs)] == ["not begun", "complete"]
+    for command in (["recover", str(torn), "--check"], ["runs", str(runs)]):
+        told = subprocess.run(
+            [sys.executable, "-m", "parfocal", *command], capture_output=True, text=True, check=False
+        )
+        assert "Traceback" not in told.stderr
+        assert "begun" in told.stdout + told.stderr
+    with pytest.raises(BadInputError, match=r"nothing of the run in .* has begun"):
+        recover(torn)
+
+
+def test_a_record_of_which_only_the_manifest_was_written_has_not_begun(run, tmp_path):
+    torn = changed(run, tmp_path / "torn", lambda _: None)
+    (torn / "run.journal").unlink()
+    with pytest.raises(BadInputError, match=r"has no journal .*: nothing of it had begun"):
+        recover(torn)

@@ -14,6 +14,7 @@ from parfocal.core.frames import FrameSpec
 from parfocal.processes.identity import start_mark
 from parfocal.processes.versions import loaded_versions
 from parfocal.storage.catalogue import list_runs
+from parfocal.storage.folder import RunFolder
 from parfocal.storage.manifest import (
     FILE_NAME,
     Manifest,
@@ -23,6 +24,7 @@ from parfocal.storage.manifest import (
     write_manifest,
 )
 from parfocal.storage.moment import Moment
+from parfocal.storage.recorded_run import open_run
 
 STREAM = StreamRecord(
     kind="frames",
@@ -127,6 +129,20 @@ def test_what_is_no_manifest_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / FILE_NAME).write_bytes(content)
     with pytest.raises(BadInputError, match="holds no run"):
         read_manifest(tmp_path)
+
+
+def test_a_run_whose_recorder_ended_before_there_was_a_record_is_told_as_what_it_is(tmp_path: Path) -> None:
+    """It was hidden from lists, and whoever opened it was told of no run in it."""
+    begun = RunFolder.create(tmp_path, "beads").path
+    (one,) = list_runs(tmp_path)
+    assert (one.folder, one.name, one.outcome, one.stored) == (str(begun), "beads", "not begun", {})
+    assert one.started_utc[:13] == begun.name[:13]
+    with pytest.raises(BadInputError, match=r"nothing of the run in .* has begun"):
+        open_run(begun)
+    with pytest.raises(BadInputError, match="is not the folder of a run: it holds none"):
+        open_run(tmp_path)
+    write_manifest(begun, closed("beads", "complete"))
+    assert [run.outcome for run in list_runs(tmp_path)] == ["complete"]
 
 
 def test_the_catalogue_lists_every_run(tmp_path: Path) -> None:

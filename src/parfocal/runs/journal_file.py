@@ -53,8 +53,11 @@ def read_journal(folder: Path) -> ReadJournal:
     path = folder / FILE_NAME
     try:
         content = path.read_bytes()
+    except FileNotFoundError as error:
+        told = "nothing of it had begun, or it is the record of no plan. Start it again"
+        raise BadInputError(f"{folder} has no journal ({FILE_NAME}): {told}") from error
     except OSError as error:
-        raise BadInputError(f"{folder} has no journal ({FILE_NAME}): {error.strerror}") from error
+        raise BadInputError(f"{path} can't be read: {error.strerror}") from error
     entries: list[Entry] = []
     at = 0
     while (found := _whole(content, at)) is not None:

@@ -9,11 +9,14 @@ import msgspec
 
 from parfocal.core.errors import BadInputError
 from parfocal.core.known_types import known
+from parfocal.storage.folder import RESERVE, read_name
 from parfocal.storage.manifest import FILE_NAME, read_manifest
 
 _UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
 SCRIPT_FILE = "script.json"
 """The record of a script, which the service that carries out runs writes."""
+NOT_BEGUN = "not begun"
+"""The outcome of a run whose recorder, or rig, ended before there was a record."""
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +29,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     started_utc, duration_s : str, float or None
         When it began, and how long it lasted; None if it has no end.
     outcome, reason : str
-        As `Manifest.seen` tells it, and why; "unreadable: ..." if its record is damaged.
+        As `Manifest.seen` tells it, and why; "unreadable: ..." if its record is damaged, `NOT_BEGUN` if there
+        is none (yet).
     name, operator, sample, notes : str
         What it was called, and what people say about it.
     stored, lost : dict of str to int
@@ -61,9 +65,15 @@ def list_runs(parent: Path | str) -> tuple[RunSummary, ...]:
     if not parent.is_dir():
         raise BadInputError(f"there is no folder {parent}")
     found = [_summary(path.parent) for path in parent.glob(f"*/{FILE_NAME}")]
+    found += [_not_begun(path.parent) for path in parent.glob(f"*/{RESERVE}") if has_not_begun(path.parent)]
     for script in parent.glob(f"*/{SCRIPT_FILE}"):
         found += [_script_summary(script), *list_runs(script.parent)]
     return tuple(sorted(found, key=lambda run: (run.started_utc, run.folder)))
+
+
+def has_not_begun(folder: Path) -> bool:
+    """Whether a folder was made for a run of which there is no record, or none yet."""
+    return (folder / RESERVE).is_file() and not (folder / FILE_NAME).exists()
 
 
 class _ScriptRecord(msgspec.Struct):
@@ -89,6 +99,20 @@ def _script_summary(file: Path) -> RunSummary:
         outcome=script.outcome,
         reason=script.reason,
         name=script.run,
+        stored={},
+        lost={},
+    )
+
+
+def _not_begun(folder: Path) -> RunSummary:
+    made, name = read_name(folder.name)
+    return RunSummary(
+        folder=str(folder),
+        started_utc="" if made is None else made.strftime(_UTC),
+        duration_s=None,
+        outcome=NOT_BEGUN,
+        reason="there is no record of it: nothing was recorded",
+        name=name,
         stored={},
         lost={},
     )

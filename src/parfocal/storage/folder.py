@@ -16,7 +16,10 @@ from parfocal.storage.disk import free_bytes, storage_errors
 _LONGEST_BYTES = 120
 """Of a run's name; the time, a number and the names of files in it need the rest of what systems allow."""
 _UNSAFE = re.compile(r"[^\w.+-]+")
+RESERVE = ".reserve"
+"""In the folder of a run until its record is closed."""
 _RESERVE_BYTES = 2**18
+_MOMENT = "%Y-%m-%dT%H-%M-%S"
 
 
 class RunFolder:
@@ -50,7 +53,7 @@ class RunFolder:
         DiskFullError
             If fewer than `least_free_bytes` are free there.
         """
-        moment = datetime.fromtimestamp(clock.utc_ns() // 10**9, UTC).strftime("%Y-%m-%dT%H-%M-%S")
+        moment = datetime.fromtimestamp(clock.utc_ns() // 10**9, UTC).strftime(_MOMENT)
         check_place(parent, least_free_bytes)
         with storage_errors(parent):
             parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +76,25 @@ class RunFolder:
 
     @property
     def _reserve(self) -> Path:
-        return self.path / ".reserve"
+        return self.path / RESERVE
+
+
+def read_name(folder: str) -> tuple[datetime | None, str]:
+    """Return when the folder of a run was made, and for a run of which name, as its own name tells it.
+
+    Examples
+    --------
+    >>> made, name = read_name("2026-03-01T14-05-09_beads")
+    >>> str(made), name
+    ('2026-03-01 14:05:09+00:00', 'beads')
+    >>> read_name("beads")
+    (None, 'beads')
+    """
+    moment, _, name = folder.partition("_")
+    try:
+        return datetime.strptime(moment, _MOMENT).replace(tzinfo=UTC), name
+    except ValueError:
+        return None, folder
 
 
 def safe_name(name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.storage.analysed import is_of_pipeline, phase_names, with_names
-from parfocal.storage.catalogue import list_runs
+from parfocal.storage.catalogue import NOT_BEGUN, has_not_begun, list_runs
 from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_timing import EventTiming, timing_of
 from parfocal.storage.less_drift import less_drift, less_motion_of
@@ -308,7 +308,7 @@ def open_run(folder: Path | str) -> RecordedRun:
     Raises
     ------
     BadInputError
-        If there is no run; names those that lie there.
+        If there is no run, or nothing of it had begun; names those that lie there.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -319,6 +319,11 @@ def open_run(folder: Path | str) -> RecordedRun:
 
         if zarr_in(folder) is not None:
             return ForeignRun(folder)
+        if has_not_begun(folder):
+            raise BadInputError(
+                f"nothing of the run in {folder} has begun: there is no record of it. "
+                "Start it again; the folder can be removed"
+            )
         inside = [path.name for path in _runs_in(folder)]
         hint = (
             f"name one of the {len(inside)} runs in it, such as {inside[-1]}" if inside else "it holds none"
@@ -336,4 +341,5 @@ def is_run(path: Path) -> bool:
 
 
 def _runs_in(parent: Path) -> list[Path]:
-    return [Path(run.folder) for run in list_runs(parent)] if parent.is_dir() else []
+    known = list_runs(parent) if parent.is_dir() else ()
+    return [Path(run.folder) for run in known if run.outcome != NOT_BEGUN]

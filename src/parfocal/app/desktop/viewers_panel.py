@@ -19,7 +19,7 @@ from parfocal.app.desktop.run_folder import run_folder
 from parfocal.app.desktop.style import GAP
 from parfocal.app.desktop.viewer_rows import RUN_COLUMNS, VIEWER_COLUMNS, run_rows, viewer_rows
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.storage.catalogue import list_runs
+from parfocal.storage.catalogue import NOT_BEGUN, list_runs
 from parfocal.viewers.qt.theme import THEMES
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def folder_of(runs: Mapping[str, RunStatus], setting: Path) -> Path:
 
 
 def _runs_in(folder: str) -> tuple[RunSummary, ...]:
-    return list_runs(folder) if Path(folder).is_dir() else ()
+    known = list_runs(folder) if Path(folder).is_dir() else ()
+    return tuple(run for run in known if run.outcome != NOT_BEGUN)
 
 
 def _offer(box: QComboBox, texts: list[str]) -> None:
