@@ -170,22 +170,22 @@ def test_aborted_it_returns_what_came_until_then(camera, sequence):
 def test_the_light_is_seen_to_only_while_the_camera_exposes(camera, sequence):
     seen = []
 
-    def keep_lit():
+    def keep():
         seen.append(camera.running)
         return "it was dark" if len(seen) == 5 else ""
 
     camera.at[4] = camera.die
-    assert sequence.run(9, keep_lit=keep_lit).whole
+    assert sequence.run(9, keep=keep).whole
     assert seen == [True] * 7
     assert sequence.remarks == ["the camera was started again in the middle", "it was dark"]
 
 
 def test_a_light_that_does_not_come_back_stops_the_camera(camera, sequence):
-    def keep_lit():
+    def keep():
         raise ServiceUnavailableError("the laser is away", service="laser")
 
     with pytest.raises(ServiceUnavailableError, match="the laser is away"):
-        sequence.run(9, keep_lit=keep_lit)
+        sequence.run(9, keep=keep)
     assert not camera.running
 
 

@@ -14,7 +14,7 @@ from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ClaimedError, CommandError, RunFailedError
 from parfocal.core.run_status import RunStatus
 from parfocal.rig.opening import open_rig
-from parfocal.runs import Sequence, acquire, combine, confirm, wait
+from parfocal.runs import Sequence, acquire, call, combine, confirm, wait
 
 PATIENCE_S = 60.0
 NUCLEUS = [{"config": "nucleus", "exposure": 5}]
@@ -221,3 +221,23 @@ def test_a_paused_run_has_the_same_images_as_an_unpaused_one(rig):
     for t in range(8):
         for c in range(2):
             assert np.array_equal(first.frames(t=t, c=c), second.frames(t=t, c=c)), f"t={t}, c={c}"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        call("xy", "move", {"targets": {"x": 0.0, "y": 0.0}}),
+        call("channels", "set_channel", {"name": "cytoplasm", "lit": False}),
+    ],
+    ids=["moved", "set"],
+)
+def test_what_a_call_of_the_plan_has_moved_or_set_is_as_the_next_image_wants_it(rig, asked):
+    """It was taken where the call had left the stage, in the channel of the call."""
+    place, one = {"stage_positions": [(120, 80)]}, NUCLEUS[0]
+    long = series(1, channels=[one | {"exposure": 60_000}], **place)
+    handle = rig.run(combine(series(1, **place), asked, long, axis="t"))
+    until(lambda: handle.status().event_number == 2 and rig["camera"].is_running(), "the exposure")
+    assert (rig["xy"].position("x"), rig["xy"].position("y")) == (120.0, 80.0)
+    assert rig["channels"].channel().name == "nucleus"
+    handle.cancel("seen")
+    assert handle.wait(PATIENCE_S).outcome == "cancelled"

@@ -144,6 +144,28 @@ def test_a_stage_that_was_started_again_while_the_run_waited_is_placed_again(hom
     assert handle.wait(PATIENCE_S).outcome == "cancelled"
 
 
+def test_an_acquisition_begins_where_its_stage_was_and_tells_where_that_was_started_again(homing):
+    rig = homing
+    handle = rig.run(combine(series(1, stage_positions=PLACE), confirm("go on?"), acquire(None), axis="t"))
+    until(lambda: handle.status().question, "the question")
+    pid = rig.status().services["xy"].pid
+    kill(rig, "xy", signal.SIGKILL)
+    until(lambda: is_back(rig, "xy", pid), "the restart")
+    handle.confirm()
+    until(lambda: frames_of(handle) > 3, "the acquisition")
+    assert place(rig) == (*PLACE[0], 25.0)
+    pid = rig.status().services["xy"].pid
+    kill(rig, "xy", signal.SIGKILL)
+    until(lambda: is_back(rig, "xy", pid), "the restart")
+    frames = frames_of(handle)
+    until(lambda: frames_of(handle) > frames + 3, "the next looks of the run")
+    handle.finish("seen")
+    status = handle.wait(PATIENCE_S)
+    told = "xy was started again in the middle: frames after that may be of another place"
+    assert status.reason.count(told) == 1
+    assert place(rig) == (0.0, 0.0, 25.0), "as it was found"
+
+
 def test_an_image_in_whose_exposure_a_stage_was_started_again_is_taken_again(homing):
     rig = homing
     channels = [{"config": "nucleus", "exposure": 4000}]

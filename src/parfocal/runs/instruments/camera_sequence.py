@@ -70,7 +70,7 @@ class CameraSequence:
         count: int | None,
         until: Callable[[], bool] | None = None,
         *,
-        keep_lit: Callable[[], str] = lambda: "",
+        keep: Callable[[], str] = lambda: "",
     ) -> AcquiredFrames:
         """Expose `count` frames, or until the camera's own end; aborted, return what came until then.
 
@@ -81,7 +81,7 @@ class CameraSequence:
         until : callable, optional
             Whether it is to end now, which is asked 50 times a second; then it has ended whole. The camera
             does not end by itself before.
-        keep_lit : callable
+        keep : callable
             Called as often while the camera exposes; returns a remark, or "". If it raises the camera is
             stopped.
 
@@ -106,7 +106,7 @@ class CameraSequence:
             else:
                 ended = self._look(count, is_endless=until is not None)
                 if self._is_running:
-                    self._keep(keep_lit)
+                    self._keep(keep)
         self._note_unreadable()
         return replace(ended, began_ns=began_ns)
 
@@ -150,9 +150,9 @@ class CameraSequence:
                 raise
             return None
 
-    def _keep(self, lit: Callable[[], str]) -> None:
+    def _keep(self, keep: Callable[[], str]) -> None:
         try:
-            if remark := lit():
+            if remark := keep():
                 self.remarks.append(remark)
         except BaseException:
             self._stop()

@@ -304,19 +304,43 @@ class RigInstruments:
     def acquire(self, count: int | None, duration_s: float | None = None) -> AcquiredFrames:
         """Have the camera run by itself, in the light as it is; if that is made safe, it is set again."""
         with self.use.lock:
-            self._frames.tell_changes()
-            self._exposure.light_up()
-            return self._frames.acquire(count, duration_s, keep_lit=KeptLight(self._light).bring_back)
+            keep = self._begin_acquiring()
+            return self._frames.acquire(count, duration_s, keep=keep)
 
     def call(self, asked: ServiceCall) -> CalledService:
         """Have a service carry out a command, with the camera running in the light as it is, if wanted."""
+        try:
+            return self._called(asked)
+        finally:  # it may have moved anything, and set what it was said to use
+            self._stages.forget()
+            chosen = self._settings
+            if not {chosen.channels, *chosen.lights, chosen.modulator}.isdisjoint(asked.services):
+                self._light.forget()
+                self.use.untouched = False
+
+    def _called(self, asked: ServiceCall) -> CalledService:
         if not asked.exposing:
             return self._services.run(asked)
         with self.use.lock:
-            self._frames.tell_changes()
-            self._exposure.light_up()
-            keep_lit = KeptLight(self._light).bring_back
-            return self._services.run(asked, partial(self._frames.expose_until, keep_lit=keep_lit))
+            keep = self._begin_acquiring()
+            return self._services.run(asked, partial(self._frames.expose_until, keep=keep))
+
+    def _begin_acquiring(self) -> Callable[[], str]:
+        """Have stages and light as they were; return what sees to that meanwhile, and returns a remark."""
+        self._frames.tell_changes()
+        self._stages.renew()
+        if self._stages.is_astray:
+            self._light.shade()
+            self._stages.move({})
+        self._exposure.light_up()
+        light = KeptLight(self._light)
+
+        def keep() -> str:
+            ended = self._stages.renew()
+            told = f"{ended} was started again in the middle: frames after that may be of another place"
+            return "; ".join(filter(None, (light.bring_back(), told if ended else "")))
+
+        return keep
 
     def hold_call(self) -> None:
         """Have the service hold what it carries out."""

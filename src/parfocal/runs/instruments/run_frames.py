@@ -122,18 +122,16 @@ class RunFrames:
             self._record.retake([number for number in numbers if number >= 0])
 
     def acquire(
-        self, count: int | None, duration_s: float | None = None, *, keep_lit: Callable[[], str]
+        self, count: int | None, duration_s: float | None = None, *, keep: Callable[[], str]
     ) -> AcquiredFrames:
         """Have the camera run for `count` frames or `duration_s`, or to its own end; as `CameraSequence`."""
         assert self._sequence is not None, "a plan with frames is refused without a camera"
         self._acquiring_since_ns = began_ns = self._clock.monotonic_ns()
         try:
             if duration_s is None:
-                return self._sequence.run(count, keep_lit=keep_lit)
+                return self._sequence.run(count, keep=keep)
             until_ns = began_ns + round(duration_s * 1e9)
-            return self._sequence.run(
-                count, lambda: self._clock.monotonic_ns() >= until_ns, keep_lit=keep_lit
-            )
+            return self._sequence.run(count, lambda: self._clock.monotonic_ns() >= until_ns, keep=keep)
         finally:
             self._acquiring_since_ns = 0
 
@@ -144,10 +142,10 @@ class RunFrames:
             return EventProgress()
         return EventProgress(frames=sequence.frames, lasted_s=(self._clock.monotonic_ns() - since_ns) * 1e-9)
 
-    def expose_until(self, until: Callable[[], bool], *, keep_lit: Callable[[], str]) -> AcquiredFrames:
+    def expose_until(self, until: Callable[[], bool], *, keep: Callable[[], str]) -> AcquiredFrames:
         """Have the camera run by itself until it is told to end; as `CameraSequence`."""
         assert self._sequence is not None, "a plan with frames is refused without a camera"
-        return self._sequence.run(None, until, keep_lit=keep_lit)
+        return self._sequence.run(None, until, keep=keep)
 
     def relayout(self, layout: EventLayout | None, plan: dict[str, Any]) -> None:
         """Take the layout of a plan that has changed. Any thread."""

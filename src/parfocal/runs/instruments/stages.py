@@ -112,6 +112,11 @@ class Stages:
             for name, (service, axis) in self._axes.items()
         }
 
+    @property
+    def is_astray(self) -> bool:
+        """Whether an axis is to go back to where it was, as its service has ended."""
+        return bool(self._astray)
+
     def is_at(self, event: Event) -> bool:
         """Whether everything stands where an event wants it, or where it was."""
         wanted = {**self._astray, **event.targets_um}
