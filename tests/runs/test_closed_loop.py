@@ -261,6 +261,25 @@ def test_the_newest_mask_takes_the_place_of_a_late_one_where_that_is_the_policy(
     assert status.outcome == "complete"
 
 
+@pytest.mark.parametrize(
+    ("took_s", "late", "mode", "warns"),
+    [
+        (0.6, "skip", "current", True),
+        (0.6, "abort", "current", True),
+        (0.4, "skip", "current", False),
+        (0.6, "hold", "current", False),
+        (0.6, "skip", "previous", False),
+    ],
+)
+def test_a_pipeline_that_takes_longer_than_its_masks_may_is_warned_of(took_s, late, mode, warns):
+    """Every stimulus of a run was left out, and all that was told before was how long an image takes."""
+    loop = Loop(series(2), pipeline(late=late, deadline_s=0.5), mode)
+    loop.workers.took_s = took_s
+    told = loop.start().end().forecast.warnings
+    sentence = "an image takes 0.6 s to be analysed, and its mask may take 0.5 s: masks will be late"
+    assert [one.partition(";")[0] for one in told] == [sentence] * warns
+
+
 def test_a_run_that_holds_waits_for_the_mask():
     loop = Loop(series(2), pipeline(deadline_s=0.001, late="hold"))
     loop.workers.held.add((0, 0))

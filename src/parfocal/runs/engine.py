@@ -585,5 +585,5 @@ class RunEngine:
         self._facts.waiting_for = self._performer.waiting_for
         self._facts.progress = self._instruments.progress()
         if self.analysis is not None:
-            self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s)
+            self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s, self.analysis.warning)
         return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())

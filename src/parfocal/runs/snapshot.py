@@ -84,11 +84,12 @@ class RunFacts:
             self.ended_ns = given.now_ns
             self.finished_at = clock.utc_ns() * 1e-9
 
-    def see_analysis(self, queues: dict[str, QueueDepth], took_s: float) -> None:
-        """Take note of how far the analysis is, and of what an image takes."""
+    def see_analysis(self, queues: dict[str, QueueDepth], took_s: float, warning: str) -> None:
+        """Take note of how far the analysis is, of what an image takes, and of a warning; "" for none."""
         self.analysis = queues
         if took_s != self.forecast.analysis_s:
-            self.forecast = msgspec.structs.replace(self.forecast, analysis_s=took_s)
+            told = (*self.forecast.warnings, warning) if warning else self.forecast.warnings
+            self.forecast = msgspec.structs.replace(self.forecast, analysis_s=took_s, warnings=told)
 
 
 def status_of(machine: Machine, schedule: Schedule, facts: RunFacts, now_ns: int) -> RunStatus:

@@ -140,6 +140,17 @@ class LiveAnalysis:
         """Whether its stimuli have masks."""
         return self._pipeline.stimulate is not None
 
+    @property
+    def warning(self) -> str:
+        """What a person should know of how long an image took in the trial; "" if it is soon enough."""
+        deadline_s = self._pipeline.deadline_s
+        if not self.has_masks or self._mode != "current" or self.late == "hold" or self.took_s <= deadline_s:
+            return ""
+        return (
+            f"an image takes {self.took_s:.2g} s to be analysed, and its mask may take {deadline_s:g} s: "
+            "masks will be late; give a longer deadline_s, or late = 'hold'"
+        )
+
     def connect(
         self,
         wake: Callable[[], None],
