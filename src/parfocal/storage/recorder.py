@@ -279,7 +279,7 @@ class Recorder(Service):
 
     @command(lane="run", effect="changes")
     def retake(self, stream: str, events: tuple[int, ...]) -> None:
-        """Have the next frame of each event be kept in place of the one before.
+        """Have a frame of each event that is produced from now on be kept in place of one before.
 
         Whoever carries out a plan says so where that one was not exposed as it was to be, as its light went
         out meanwhile, and exposes it again. For a stream that is stored by its events.
