@@ -10,7 +10,7 @@ from parfocal.app.run_window.colours import ink_on, kind_colours, tone_colours
 from parfocal.app.run_window.run_source import rigs_text
 from parfocal.app.run_window.run_view import run_view
 from parfocal.core.event_kinds import EVENT_KINDS
-from parfocal.core.run_status import RunStatus
+from parfocal.core.run_status import RunForecast, RunStatus
 from parfocal.core.status import RigStatus
 from parfocal.rig.snapshots import RigSnapshot
 from parfocal.viewers.qt.theme import THEMES
@@ -60,6 +60,13 @@ def test_a_prepared_run_shows_what_it_needs_instead_of_times():
     assert told["disk"] == "up to 1.34 GB of 96 GB free"
     assert view.warning.startswith("Note: position 0 will be 2 s late")
     assert (view.event, view.consumed) == (-1, 0)
+
+
+def test_what_a_person_should_know_is_told_until_the_run_has_ended():
+    """A run that was started at once showed none of it: its masks were late, each of them."""
+    forecast = RunForecast(warnings=("masks will be late",))
+    assert run_view(changed(forecast=forecast)).warning == "Note: masks will be late"
+    assert run_view(changed(state="ended", forecast=forecast)).warning == ""
 
 
 def test_a_disk_that_is_too_small_alarms():

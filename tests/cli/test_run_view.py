@@ -13,7 +13,7 @@ from rich.console import Console
 
 from parfocal.cli import run_watch
 from parfocal.cli.progress_line import ProgressLine
-from parfocal.cli.run import run
+from parfocal.cli.run import print_status, run
 from parfocal.cli.run_view import run_view
 from parfocal.cli.run_watch import RunScreen, WatchedRun
 from parfocal.cli.runs import runs
@@ -69,6 +69,19 @@ def test_a_prepared_run_shows_what_would_run() -> None:
     assert "11 events, takes 0:50, largest move 300 um, up to 10 MB on the disk" in lines
     assert "note: little disk" in lines
     assert lines[-1] == "g start   s drop   q leave the run alone"
+
+
+def test_what_a_person_should_know_is_told_until_the_run_has_ended() -> None:
+    """A run that was started at once told none of it, during the run or after it."""
+    forecast = RunForecast(warnings=("masks will be late",))
+    assert "note: masks will be late" in text_of(running(forecast=forecast))
+    assert "note: masks will be late" not in text_of(running(state="ended", forecast=forecast))
+
+
+def test_the_end_of_a_run_tells_what_a_person_should_have_known(capsys) -> None:
+    forecast = RunForecast(warnings=("masks will be late",))
+    print_status(RunStatus(run="run1", state="ended", forecast=forecast), "lab", json=False)
+    assert "  note: masks will be late" in capsys.readouterr().out.splitlines()
 
 
 def test_strip_legend_map_and_times() -> None:

@@ -293,12 +293,12 @@ def print_status(status: RunStatus, rig: str, *, json: bool) -> None:
     shown.print(Text(f"run {line_in_rig(rig, status)}"))
     for error in status.errors.last:
         shown.print(Text(f"  {error.source}: {error.type}: {error.message}"))
+    for warning in status.forecast.warnings:
+        shown.print(Text(f"  note: {warning}"))
     if status.folder:
         shown.print(Text(f"recorded in {status.folder}"))
     if status.state == "prepared":
         shown.print(Text(forecast_text(status.forecast)))
-        for warning in status.forecast.warnings:
-            shown.print(Text(f"  {warning}"))
         shown.print(Text(f"start it with `parfocal start {rig}/{status.run}`"))
     elif not status.ended:
         shown.print(

@@ -71,7 +71,7 @@ def run_view(status: RunStatus, outline: Outline, width: int, asked: str = "") -
     lines = [_head(status), _legend(status, outline), *_strip(status, outline, width), Text()]
     lines += map_lines(outline.places, status.event_index.get("p"), _colour(status.event_kind), width)
     lines += _forecast(status) if status.state == "prepared" else _timing(status, width)
-    lines += [*_queues(status), *_errors(status), Text()]
+    lines += [*_notes(status), *_queues(status), *_errors(status), Text()]
     lines.append(Text(asked or event_progress_text(status) or status.waiting_for, style="bold"))
     keys = _PREPARED_KEYS if status.state == "prepared" else "" if status.ended else _KEYS
     lines.append(Text(keys, style="bright_black"))
@@ -127,8 +127,13 @@ def _event_at(column: int, columns: int, total: int) -> int:
 
 def _forecast(status: RunStatus) -> list[Text]:
     """Return what a run is expected to need that was not started yet."""
-    lines = [Text(f"{status.events_total} events, {forecast_text(status.forecast)}")]
-    return lines + [Text(f"note: {warning}", style="yellow") for warning in status.forecast.warnings]
+    return [Text(f"{status.events_total} events, {forecast_text(status.forecast)}")]
+
+
+def _notes(status: RunStatus) -> list[Text]:
+    """Return what a person should know who still can do something about it."""
+    told = () if status.ended else status.forecast.warnings
+    return [Text(f"note: {warning}", style="yellow") for warning in told]
 
 
 def _timing(status: RunStatus, width: int) -> list[Text]:

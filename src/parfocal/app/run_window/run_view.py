@@ -122,7 +122,7 @@ def run_view(status: RunStatus, outline: Outline = NO_OUTLINE, silent: str = "")
         choices=status.choices,
         asked_by=status.event_number,
         silent=silent,
-        warning="\n".join(f"Note: {each}" for each in status.forecast.warnings) if prepared else "",
+        warning="" if status.ended else "\n".join(f"Note: {each}" for each in status.forecast.warnings),
         legend=legend(status, outline),
         outline=outline,
         consumed=status.events_consumed,
