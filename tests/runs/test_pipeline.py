@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from asyncio import CancelledError
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.frames import FrameHeader
+from parfocal.ipc.message_pipe import packed
 from parfocal.runs.pipeline.messages import AnalysisJob
 from parfocal.runs.pipeline.pipeline import Pipeline, pipeline_from_data, pipeline_to_data
 from parfocal.runs.pipeline.plan_check import check_plan
@@ -170,6 +172,33 @@ def test_a_step_that_cant_be_made_is_told_by_its_name(raised, tmp_path, monkeypa
     kind = raised.partition("(")[0]
     assert str(caught.value) == f"segment 'own_unmade_steps:Find': it can't be made: {kind}: no weights"
     del sys.modules["own_unmade_steps"]
+
+
+class SpeechlessError(Exception):
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "told"),
+    [
+        (SpeechlessError(), "SpeechlessError", "SpeechlessError, whose text can't be told: RuntimeError"),
+        (ValueError("no \udcff"), "ValueError", "no \\udcff"),
+        (CancelledError("too long"), "CancelledError", "too long"),
+        (KeyboardInterrupt(), "KeyboardInterrupt", ""),
+    ],
+)
+def test_whatever_a_step_raises_is_told_by_its_name(raised, kind, told, monkeypatch):
+    """What could not be sent, or was no `Exception`, ended its worker without a word."""
+
+    def fails(**_):
+        raise raised
+
+    runner = PipelineRunner(Pipeline(segment=STEPS + "bright"))
+    monkeypatch.setitem(runner._steps, "segment", runner._steps["segment"]._replace(run=fails))
+    error = run(runner, np.zeros((4, 4))).error
+    assert (error.step, error.type, error.message) == ("segment", kind, told)
+    packed(error)
 
 
 LINKER = """

@@ -54,6 +54,9 @@ def bright(image, t):
         os._exit(3)
     return (image > 100).astype(np.int32)
 
+def asks(image):
+    return image > int(input("how bright? "))
+
 def lit(labels):
     return labels > 0
 
@@ -399,6 +402,12 @@ def test_a_step_that_fails_on_the_artificial_image_is_told_before_anything_is_ex
         BadInputError, match="step 'choose', tried on an artificial image: KeyError: 'particle'"
     ):
         loop.begin()
+
+
+def test_a_step_that_asks_a_person_has_no_answer_and_takes_no_job_for_one(bench):
+    """It read from the pipe of the jobs, and stood still until it was killed: so did a breakpoint."""
+    with pytest.raises(BadInputError, match="step 'segment', tried on an artificial image: EOFError"):
+        bench(segment="loop_steps:asks").begin()
 
 
 def test_the_artificial_image_is_that_of_two_time_points(bench):

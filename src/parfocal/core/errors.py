@@ -406,6 +406,24 @@ def _kind_named(name: str) -> type[ParfocalError] | None:
     return kind if isinstance(kind, type) and issubclass(kind, ParfocalError) else None
 
 
+def error_text(error: BaseException) -> str:
+    r"""Return what an exception of somebody else says, as text that messages and files take.
+
+    It is without half characters, such as stand in names of files that are not in UTF-8; of one that can't
+    say anything it is its kind.
+
+    Examples
+    --------
+    >>> error_text(ValueError("no file a\udcff.txt"))
+    'no file a\\udcff.txt'
+    """
+    try:
+        said = str(error)
+    except Exception as failed:  # noqa: BLE001 (code of others)
+        said = f"{type(error).__name__}, whose text can't be told: {type(failed).__name__}"
+    return said.encode(errors="backslashreplace").decode()
+
+
 def message_of(error: BaseException) -> str:
     """Return what an error says to a person: of a command that has refused, its own words alone.
 

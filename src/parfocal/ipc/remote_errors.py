@@ -37,7 +37,7 @@ def raised(error: BaseException, service: str, command: str) -> ErrorInfo:
     """Describe what a command raised, with its traceback."""
     return ErrorInfo(
         kind="CommandFailedError",
-        message=_sendable(f"{service}.{command} raised {type(error).__name__}: {error}"),
+        message=f"{service}.{command} raised {type(error).__name__}: {errors.error_text(error)}",
         service=service,
         command=command,
         remote_type=type(error).__name__,
@@ -59,7 +59,7 @@ def refused(error: errors.CommandError, service: str, command: str) -> ErrorInfo
     kind = errors.ServiceUnavailableError if is_closing else type(error)
     return ErrorInfo(
         kind=kind.__name__,
-        message=_sendable(str(error)),
+        message=errors.error_text(error),
         service=service,
         command=command,
         phase=getattr(error, "phase", ""),

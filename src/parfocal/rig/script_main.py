@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import IO, TYPE_CHECKING, cast
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ParfocalError
+from parfocal.core.errors import ParfocalError, error_text
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.identity import give_title
 from parfocal.processes.system import end_group
@@ -159,7 +159,7 @@ def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
     ]
     where = f" ({script.name}, line {lines[-1]})" if lines else ""
     kind = type(error).__name__
-    return ScriptEnded(error=f"{_sendable(f'{kind}: {error}')}{where}", kind=kind)
+    return ScriptEnded(error=f"{_sendable(f'{kind}: {error_text(error)}')}{where}", kind=kind)
 
 
 def _print(error: BaseException, script: ScriptSource) -> None:

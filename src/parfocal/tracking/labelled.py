@@ -11,6 +11,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def compact(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.int64] | None]:
+    """Return labels of which each may have a place in a table, and the labels that they stand for.
+
+    Numbers above the count of pixels, as a segmentation may make them of hashes, would need tables that no
+    memory holds: they become 0, 1, 2 ... in ascending order. Others are returned as they are, with None.
+
+    Parameters
+    ----------
+    labels : ndarray of int
+        Of any shape, 0 or more.
+
+    Examples
+    --------
+    >>> compact(np.array([10**9, 7, 10**9]))
+    (array([1, 0, 1]), array([         7, 1000000000]))
+    >>> compact(np.array([2, 0, 2]))
+    (array([2, 0, 2]), None)
+    """
+    if not labels.size or labels.max() <= labels.size:
+        return labels, None
+    names, places = np.unique(labels, return_inverse=True)
+    return places.reshape(labels.shape), names.astype(np.int64)
+
+
 class LabelPixels:
     """The pixels that belong to a label, found once for all that is asked of them.
 
@@ -31,10 +55,7 @@ class LabelPixels:
         flat = labels.ravel()
         self._shape = labels.shape
         self._inside = np.flatnonzero(flat != 0)  # of bool it is found in a third of the time
-        self._bins = flat[self._inside]
-        names = None
-        if self._bins.size and self._bins.max() > flat.size:  # a bin for each number would be too many
-            names, self._bins = np.unique(self._bins, return_inverse=True)
+        self._bins, names = compact(flat[self._inside])
         areas = np.bincount(self._bins)
         self._filled = np.flatnonzero(areas)
         self.present = self._filled if names is None else names.astype(np.int64)

@@ -8,6 +8,7 @@ import numpy as np
 
 from parfocal.analysis.cells.checks import at_least, finite, positive
 from parfocal.core.errors import BadInputError
+from parfocal.tracking.labelled import compact
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -180,16 +181,17 @@ def top_edge(
 def _only(labels: NDArray[np.integer], chosen: NDArray[np.bool_] | None) -> NDArray[np.integer]:
     if chosen is None:
         return labels
-    present = np.flatnonzero(np.bincount(labels.ravel()))
-    present = present[present > 0]
+    numbered, names = compact(labels)
+    present = np.flatnonzero(np.bincount(numbered.ravel()))
+    present = present[(present if names is None else names[present]) > 0]
     if chosen.shape != present.shape or chosen.dtype != np.bool_:
         raise BadInputError(
             f"chosen must have True or False for each of the {present.size} cells, not "
             f"{chosen.dtype} of shape {chosen.shape}"
         )
     kept = np.zeros(present.max(initial=0) + 1, labels.dtype)
-    kept[present[chosen]] = present[chosen]
-    return np.asarray(kept[labels])
+    kept[present[chosen]] = present[chosen] if names is None else names[present[chosen]]
+    return np.asarray(kept[numbered])
 
 
 def _from_centre(shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -199,9 +201,10 @@ def _from_centre(shape: tuple[int, int]) -> tuple[NDArray[Any], NDArray[Any]]:
 
 def _numbered(owners: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return for each pixel the number of its cell, from 0 on, and how many pixels each has."""
-    areas = np.bincount(owners)
+    numbered, _ = compact(owners)
+    areas = np.bincount(numbered)
     present = areas > 0
-    return (np.cumsum(present) - 1)[owners], areas[present]
+    return (np.cumsum(present) - 1)[numbered], areas[present]
 
 
 def _long_axes(

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from parfocal.analysis.cells.checks import at_least
 from parfocal.core.errors import BadInputError
-from parfocal.tracking.labelled import places
+from parfocal.tracking.labelled import LabelPixels
+from parfocal.tracking.labelled import places as places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -78,17 +79,18 @@ def measure(
     """
     at_least(0, ring_px, "ring_px")
     at_least(0, gap_px, "gap_px")
-    columns = places(labels)
-    rings = _rings(labels, ring_px, gap_px) if ring_px > 0 else None
+    pixels = LabelPixels(labels)
+    columns = pixels.places()
+    rings = LabelPixels(_rings(labels, ring_px, gap_px)) if ring_px > 0 else None
     for channel, image in images.items():
         if image.shape != labels.shape:
             raise BadInputError(
                 f"the image of channel {channel!r} has the shape {image.shape}, the labels {labels.shape}"
             )
-        mean = _means(image, labels, columns["label"])
+        mean = pixels.mean(image)
         columns[f"mean_{channel}"] = mean
         if rings is not None:
-            ring = _means(image, rings, columns["label"])
+            ring = _means_in_rings(image, rings, pixels.present)
             columns[f"ring_{channel}"] = ring
             columns[f"ratio_{channel}"] = _quotient(ring, mean)
     return columns
@@ -101,14 +103,11 @@ def _rings(labels: NDArray[np.integer], ring_px: float, gap_px: float) -> NDArra
     return np.where(is_ring, labels[y, x], 0)
 
 
-def _means(
-    image: NDArray[Any], labels: NDArray[np.integer], present: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return the mean of each label; NaN for one without a pixel."""
-    length = int(present.max(initial=0)) + 1
-    counts = np.bincount(labels.ravel(), minlength=length)[present]
-    sums = np.bincount(labels.ravel(), image.ravel().astype(np.float64), minlength=length)[present]
-    return _quotient(sums, counts)
+def _means_in_rings(image: NDArray[Any], rings: LabelPixels, cells: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the mean in the ring of each cell; NaN for one without a ring."""
+    means = np.full(cells.size, np.nan)
+    means[np.searchsorted(cells, rings.present)] = rings.mean(image)
+    return means
 
 
 def _quotient(above: NDArray[Any], below: NDArray[Any]) -> NDArray[np.float64]:

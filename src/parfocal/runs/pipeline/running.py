@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, error_text
 from parfocal.core.modulation import FULL, PackedMask
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
 from parfocal.runs.pipeline.step import ResolvedStep, link_state, resolve
@@ -32,12 +32,12 @@ class StepFailedError(Exception):
     """A step raised, or returned what it may not; `step` is its name, the cause what was raised."""
 
     def __init__(self, step: str, cause: BaseException) -> None:
-        super().__init__(str(cause))
+        super().__init__(step)
         self.step, self.cause = step, cause
 
     def told(self) -> StepError:
         """Return it as a message."""
-        return StepError(step=self.step, type=type(self.cause).__name__, message=str(self.cause))
+        return StepError(step=self.step, type=type(self.cause).__name__, message=error_text(self.cause))
 
 
 class PipelineRunner:
@@ -259,7 +259,7 @@ def _named(step: str) -> Iterator[None]:
     """Have what a step raises tell which one it was."""
     try:
         yield
-    except (Exception, SystemExit) as error:  # the border to code of others
+    except BaseException as error:  # the border to code of others
         raise StepFailedError(step, error) from error
 
 

@@ -1,7 +1,8 @@
 """A process that runs the steps of a pipeline: ``python -m parfocal.runs.pipeline.worker``.
 
-It reads images from the ring of the camera, answers through its stdout, and ends when its stdin does: so it
-never outlives the engine, whatever a step does just then. What steps print goes to stderr.
+It reads images from the ring of the camera, answers through what was its stdout, and ends when what was its
+stdin does: so it never outlives the engine, whatever a step does just then. What steps print goes to stderr,
+and what they ask of a person, or of a debugger, has no answer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ParfocalError, StorageError, StreamError
+from parfocal.core.errors import ParfocalError, StorageError, StreamError, error_text
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.loading import load_object
 from parfocal.runs.pipeline.freed_memory import keep_freed_memory
@@ -117,10 +118,14 @@ class PipelineWorker:
 
 def main() -> None:
     """Serve jobs until stdin ends."""
-    answers = MessageWriter(os.fdopen(os.dup(1), "wb"))
+    jobs_from, answers = os.dup(0), MessageWriter(os.fdopen(os.dup(1), "wb"))
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    threading.Thread(target=_end_with_the_engine, name="end", daemon=True).start()
-    jobs: MessageReader[ToWorker] = MessageReader(os.fdopen(0, "rb", buffering=0, closefd=False), ToWorker)
+    threading.Thread(target=_end_with_the_engine, args=(jobs_from,), name="end", daemon=True).start()
+    jobs: MessageReader[ToWorker] = MessageReader(
+        os.fdopen(jobs_from, "rb", buffering=0, closefd=False), ToWorker
+    )
     with suppress(PipeClosedError):
         _serve(jobs, answers)
 
@@ -133,22 +138,22 @@ def _serve(jobs: MessageReader[ToWorker], answers: MessageWriter) -> None:
         worker = PipelineWorker(setup)
         answers.send(worker.warm())
     except (ParfocalError, OSError) as error:
-        message = StepError(step="", type=type(error).__name__, message=str(error))
+        message = StepError(step="", type=type(error).__name__, message=error_text(error))
         answers.send(Warmed(error=message))
         return
     while True:
         answers.send(worker.run(cast("AnalysisJob", jobs.receive())))
 
 
-def _end_with_the_engine() -> None:
-    """End the process when its stdin has no other end any more, also in the middle of a step.
+def _end_with_the_engine(jobs_from: int) -> None:
+    """End the process when the pipe of its jobs has no other end any more, also in the middle of a step.
 
     Where the system does not tell that, it ends after the step.
     """
     if not hasattr(select, "poll"):
         return
     watch = select.poll()
-    watch.register(0, 0)  # that the other end is gone is told unasked
+    watch.register(jobs_from, 0)  # that the other end is gone is told unasked
     watch.poll()
     os._exit(0)
 
