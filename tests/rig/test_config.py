@@ -32,6 +32,11 @@ BENCH = {
             {"services": {"camera": {"kind": "camera", "depends_on": ["stge"]}, "stage": {"kind": "stage"}}},
             "camera depends on 'stge', which is no service; did you mean 'stage'?",
         ),
+        (
+            {"services": {"camera": {"kind": "camera"}}, "real_time": ["camera", "run"]},
+            "real_time: 'run' is no service; did you mean 'runs'?",
+        ),
+        ({"services": {"recorder": {"kind": "recorder"}}, "real_time": ["runs"]}, "real_time: 'runs'"),
         ({"services": {"rig": {"kind": "camera"}}}, "a service cannot be called 'rig'"),
         ({"services": {"camera": {"kind": "no.where:Camera"}}}, "kind 'no.where:Camera' cannot be imported"),
         ({"services": {"camera": {"kind": "camera", "hang_after_s": 0}}}, "hang_after_s"),

@@ -37,3 +37,13 @@ def test_a_logout_that_takes_shared_memory_away_is_told(monkeypatch: pytest.Monk
     assert diagnosis._logout().remedy == "loginctl enable-linger ada"
     lingers.append(True)
     assert diagnosis._logout().ok
+
+
+def test_real_time_priority_that_is_not_allowed_is_told_with_a_remedy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(diagnosis, "why_no_real_time", lambda: "this user may not have it")
+    finding = found("real-time priority")
+    assert not finding.ok
+    assert not finding.needed
+    assert "limits.conf" in finding.remedy

@@ -30,6 +30,7 @@ from parfocal.processes.child_pipe import Reporter
 from parfocal.processes.host import Host
 from parfocal.processes.identity import give_title
 from parfocal.processes.logs import log_to
+from parfocal.processes.priority import take_real_time_priority
 from parfocal.processes.service import HANGS, RIG_GONE
 from parfocal.processes.system import dump_signal, lines_until_orphaned
 
@@ -52,6 +53,8 @@ def main() -> None:
     begin = child_pipe.read_order(first)
     if not isinstance(begin, child_pipe.Begin):
         raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
+    if begin.spec.real_time:
+        take_real_time_priority()  # first: all threads of the process have it then
     reporter = Reporter(reports)
     log_to(reporter.send, begin.verbose)
     host = Host(begin, reporter)

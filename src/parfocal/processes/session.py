@@ -6,6 +6,8 @@ import subprocess
 import sys
 from typing import IO, Protocol
 
+from parfocal.processes.priority import ordinary_priority
+
 
 class ChildHandle(Protocol):
     """A child of this process with pipes: a `subprocess.Popen`, or a `ForkedProcess`."""
@@ -34,7 +36,8 @@ class ChildHandle(Protocol):
 def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start ``python -m module``; it is told through its stdin what to do.
 
-    It neither finds modules in the folder where it is started, nor hears the Ctrl-C of whoever starts it.
+    It neither finds modules in the folder where it is started, nor hears the Ctrl-C of whoever starts it. Its
+    priority is the ordinary one, also where that has another.
 
     Parameters
     ----------
@@ -45,10 +48,11 @@ def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.P
     stderr : binary file
         Where it writes what goes wrong.
     """
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=stdout,
-        stderr=stderr,
-        start_new_session=True,
-    )
+    with ordinary_priority():
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )

@@ -60,6 +60,8 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Whether it ends before all others when the rig does: it steers them, and brings them to rest.
     part_of : str
         The service that it was made for, such as a tracker's worker, and is removed with; "" for none.
+    real_time : bool
+        Whether its process goes before all of ordinary priority, see `parfocal.processes.priority`.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     safe_when_lost: tuple[str, ...] = ()
     ends_first: bool = False
     part_of: str = ""
+    real_time: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name, "service")

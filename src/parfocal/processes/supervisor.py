@@ -21,6 +21,7 @@ from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.panel_table import PanelTable
+from parfocal.processes.priority import check_real_time
 from parfocal.processes.restarting import back_again, refuse_claimed, restart_changed, wait_for_settings
 from parfocal.processes.rig_commands import CHANGES_WITHIN_S, RigCommands
 from parfocal.processes.sidecar import Sidecar
@@ -101,6 +102,8 @@ class Supervisor:
         ------
         AlreadyRunningError
             If a rig of that name runs; names its pid.
+        ConfigError
+            If a service wants real-time priority, and this user may not have it. Nothing was started.
         StartError
             If a service did not become ready; carries its own error. Everything was ended again.
         ProcessError
@@ -244,13 +247,15 @@ class Supervisor:
         Raises
         ------
         ConfigError
-            If there is a service of such a name, or one depends on a service that there isn't.
+            If there is a service of such a name, one depends on a service that there isn't, or one wants
+            real-time priority, and this user may not have it.
         StartError
             If one did not become ready; carries its own error. Those before it were removed again.
         ProcessError
             If the rig does not run.
         """
         supervision = self._running("no service can be added")
+        check_real_time(specs)
         with ExitStack() as undo:
             for spec in specs:
                 supervision.add(spec).result()
@@ -336,6 +341,7 @@ class Supervisor:
 
     def _prepare(self) -> Supervision:
         """Claim the name, and bring up what a rig has beside its services."""
+        check_real_time(self._specs)
         folders = RigFolders.claim(self.rig)
         self._resources.callback(folders.release)
         server = Server(CommandTable.of(RigCommands(self)), folders.runtime, RIG_SERVICE)

@@ -54,7 +54,10 @@ def service_specs(config: RigConfig, layers: Mapping[str, Layers] | None = None)
     if has_runs(config):
         specs = (*specs, run_spec(config))
     known = layers or {}
-    return tuple(replace(spec, layers=known[spec.name]) if spec.name in known else spec for spec in specs)
+    return tuple(
+        replace(spec, layers=known.get(spec.name, spec.layers), real_time=spec.name in config.real_time)
+        for spec in specs
+    )
 
 
 def specs_of_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> tuple[ServiceSpec, ...]:

@@ -21,7 +21,7 @@ from parfocal.processes.spec import RESERVED
 from parfocal.processes.validation import setting_type, validate
 from parfocal.rig.config_names import Name, checked_name
 from parfocal.rig.panel_config import PanelConfig, PlotConfig
-from parfocal.rig.run_roles import check_parts
+from parfocal.rig.run_roles import check_parts, has_runs
 from parfocal.runs.conditions.interlocks import check_services, interlocks_from_data, interlocks_to_data
 from parfocal.runs.settings import SERVICE as RUNS
 from parfocal.runs.settings import RunSettings
@@ -127,6 +127,9 @@ class RigConfig(BaseModel):
         Panels and time plots that desktops show of it beside their own, by their names.
     interlocks : list of dict
         Conditions that have to hold as long as any of its runs goes on: each with name, condition and breach.
+    real_time : list of str
+        Services, perhaps "runs", that go before all other programs of this machine: those for whose answers a
+        closed loop waits, and that compute little themselves. See `parfocal.processes.priority`.
 
     Examples
     --------
@@ -144,6 +147,7 @@ class RigConfig(BaseModel):
     panels: dict[Name, PanelConfig] = {}
     plots: dict[Name, PlotConfig] = {}
     interlocks: list[dict[str, Any]] = []
+    real_time: list[Name] = []
 
     @field_validator("interlocks")
     @classmethod
@@ -163,6 +167,10 @@ class RigConfig(BaseModel):
                         raise ValueError(
                             f"{name} {word} {other!r}, which is no service; {nearest(other, self.services)}"
                         )
+        known = [*self.services, *([RUNS] if has_runs(self) else [])]
+        for name in self.real_time:
+            if name not in known:
+                raise ValueError(f"real_time: {name!r} is no service; {nearest(name, known)}")
         check_services(interlocks_from_data(self.interlocks), self.services)
         if self.runs is not None:
             check_parts(self.runs, self.services)

@@ -15,6 +15,7 @@ import psutil
 
 from parfocal.devices.micromanager.mmcore import INSTALL, library_versions
 from parfocal.processes import directory, folders, loading
+from parfocal.processes.priority import ALLOW, why_no_real_time
 from parfocal.rig.probing import all_entries, probe
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def diagnose() -> tuple[Finding, ...]:
         _cores(),
         _shared_memory(),
         _open_files(),
+        _real_time(),
         _paths(),
         _logout(),
         _micromanager(),
@@ -107,6 +109,15 @@ def _open_files() -> Finding:
     ok = soft == resource.RLIM_INFINITY or soft >= FILES_WANTED
     return Finding(
         what="open files", found=f"limit {soft}", ok=ok, remedy="" if ok else f"ulimit -n {FILES_WANTED}"
+    )
+
+
+def _real_time() -> Finding:
+    """Look whether services may have real-time priority: only a rig whose file asks for it needs that."""
+    why = why_no_real_time()
+    found = f"not for services: {why}" if why else "allowed, to services that a rig file names in real_time"
+    return Finding(
+        what="real-time priority", found=found, ok=not why, remedy=ALLOW if why else "", needed=False
     )
 
 

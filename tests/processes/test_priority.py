@@ -1,0 +1,96 @@
+"""Services with real-time priority: all of their process, and nothing that they start."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from parfocal.core.errors import ConfigError
+from parfocal.processes import Supervisor, priority
+from parfocal.processes.session import start_module
+
+from .conftest import PATIENCE_S, kill
+
+needs_permission = pytest.mark.skipif(
+    sys.platform != "linux" or bool(priority.why_no_real_time()),
+    reason="this user may not have real-time priority",
+)
+
+
+def policies_of(pid: int) -> set[int]:
+    return {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{pid}/task")}
+
+
+def refuse() -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+@needs_permission
+def test_all_threads_of_a_service_go_first_after_a_restart_too(make_rig, spec) -> None:
+    rig, _ = make_rig(spec("quick", real_time=True), spec("slow"))
+
+    def check() -> None:
+        with rig.client("quick") as quick:
+            assert quick.call("double", 2, timeout_s=PATIENCE_S) == 4  # in a lane whose thread is made for it
+        assert policies_of(pid_of(rig, "quick")) == {os.SCHED_RR}
+        assert policies_of(pid_of(rig, "slow")) == {os.SCHED_OTHER}
+
+    with rig:
+        check()
+        rig.restart("quick")
+        check()
+
+
+def pid_of(rig: Supervisor, service: str) -> int:
+    pid = rig.status().services[service].pid
+    assert pid is not None
+    return pid
+
+
+@needs_permission
+def test_what_such_a_service_starts_is_of_ordinary_priority() -> None:
+    def start() -> None:
+        priority.take_real_time_priority()
+        child = start_module("parfocal.processes.child", stdout=subprocess.PIPE, stderr=sys.__stderr__.buffer)
+        found.append((policies_of(child.pid), os.sched_getscheduler(0)))
+        kill(child.pid)
+        child.communicate()
+
+    found: list[tuple[set[int], int]] = []
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert found == [({os.SCHED_OTHER}, os.SCHED_RR)]
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+def test_who_may_not_is_told_before_anything_starts(
+    make_rig: Callable[..., tuple[Supervisor, object]], spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(priority, "take_real_time_priority", refuse)
+    rig, _ = make_rig(spec("quick", real_time=True), spec("slow"))
+    with pytest.raises(ConfigError, match=r"quick: this user may not have it .*limits\.conf"):
+        rig.start()
+    assert rig.status().state == "stopped"
+
+
+def test_a_service_that_is_added_is_told_so_too(make_rig, spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "take_real_time_priority", refuse)
+    rig, _ = make_rig(spec("slow"))
+    with rig:
+        with pytest.raises(ConfigError, match="real-time priority for quick"):
+            rig.add(spec("quick", real_time=True))
+        assert set(rig.status().services) == {"slow"}
+
+
+def test_a_system_that_has_none_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_setscheduler", raising=False)
+    monkeypatch.delattr(os, "sched_getscheduler", raising=False)
+    assert "this system" in priority.why_no_real_time()
+    with priority.ordinary_priority():
+        pass
