@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,12 +22,14 @@ from parfocal.streams import (
     HEADER_DTYPE,
     StreamWriter,
     doorbell,
+    free_slots,
     layout,
     liveness,
     open_stream,
     reader_entry,
     reclaim,
 )
+from parfocal.streams.attached import AttachedReaders
 
 SPEC = FrameSpec(shape=(2, 3), dtype="uint8")
 
@@ -66,6 +69,34 @@ def test_a_lease_is_a_read_only_view_that_nobody_overwrites(folder: Path) -> Non
         assert ledger.delivered == 1
         assert ledger.dropped == {"overrun": 27}
         assert reader.read(timeout_s=0).header.frame == 28
+
+
+def test_a_reader_that_is_one_frame_behind_has_the_same_two_slots_used(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(free_slots, "_WARM_BYTES", 0)
+    wait, places = AttachedReaders.wait_while, []
+
+    def read_and_wait(readers: AttachedReaders, *args: Any) -> None:
+        with reader.lease(timeout_s=0) as frame:
+            places.append(frame.data.ctypes.data)
+        wait(readers, *args)
+
+    monkeypatch.setattr(AttachedReaders, "wait_while", read_and_wait)
+    with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
+        write(writer, *range(20))
+        assert len(places) == 18
+        assert len(set(places)) == 2
+
+
+def test_a_reader_that_stands_still_is_waited_for_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(free_slots, "_WARM_BYTES", 0)
+    waits = []
+    monkeypatch.setattr(AttachedReaders, "wait_while", lambda *args: waits.append(args))
+    with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
+        write(writer, *range(8))
+        assert len(waits) == 1
+        assert reader.read(timeout_s=0).header.frame == 0
 
 
 def test_frames_in_batches(folder: Path) -> None:

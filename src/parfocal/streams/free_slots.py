@@ -96,14 +96,15 @@ class SlotPool:
     def _rest(self, timeout_s: float | None) -> None:
         """Leave blocking readers that are at work a moment, rather than take memory that no cache holds."""
         words = self._words
-        wanted = min(words[at.TAIL] + max(1, self._warm_slots // 2), words[at.HEAD] - 1)
-        if words[at.TAIL] == self._rested_at or not self._readers.held_up(wanted):
+        tail = words[at.TAIL]
+        wanted = min(tail + max(1, self._warm_slots // 2), words[at.HEAD] - 1)
+        if tail == self._rested_at or not self._readers.held_up(wanted):
             return
+        self._rested_at = tail  # a reader that gets no further meanwhile is not waited for again
         with contextlib.suppress(StreamTimeoutError):
             moment_s = _MOMENT_S if timeout_s is None else min(_MOMENT_S, timeout_s)
             self._readers.wait_while(lambda: self._readers.held_up(wanted), moment_s, wanted)
         self._let_go_of_read()
-        self._rested_at = words[at.TAIL]
 
     def _make_room(self, most: int, timeout_s: float | None) -> None:
         """Let the oldest leave the ring, though a reader may want them, until a slot is free."""
