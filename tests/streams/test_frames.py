@@ -20,7 +20,9 @@ from parfocal.core.frames import FrameHeader, FrameSpec, RowSpec
 from parfocal.processes import identity
 from parfocal.streams import (
     HEADER_DTYPE,
+    LosslessReader,
     StreamWriter,
+    attached,
     doorbell,
     free_slots,
     layout,
@@ -29,7 +31,6 @@ from parfocal.streams import (
     reader_entry,
     reclaim,
 )
-from parfocal.streams.attached import AttachedReaders
 
 SPEC = FrameSpec(shape=(2, 3), dtype="uint8")
 
@@ -75,14 +76,14 @@ def test_a_reader_that_is_one_frame_behind_has_the_same_two_slots_used(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(free_slots, "_WARM_BYTES", 0)
-    wait, places = AttachedReaders.wait_while, []
+    wait, places = attached.AttachedReaders.wait_while, []
 
-    def read_and_wait(readers: AttachedReaders, *args: Any) -> None:
+    def read_and_wait(readers: attached.AttachedReaders, *args: Any) -> None:
         with reader.lease(timeout_s=0) as frame:
             places.append(frame.data.ctypes.data)
         wait(readers, *args)
 
-    monkeypatch.setattr(AttachedReaders, "wait_while", read_and_wait)
+    monkeypatch.setattr(attached.AttachedReaders, "wait_while", read_and_wait)
     with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
         write(writer, *range(20))
         assert len(places) == 18
@@ -92,7 +93,7 @@ def test_a_reader_that_is_one_frame_behind_has_the_same_two_slots_used(
 def test_a_reader_that_stands_still_is_waited_for_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(free_slots, "_WARM_BYTES", 0)
     waits = []
-    monkeypatch.setattr(AttachedReaders, "wait_while", lambda *args: waits.append(args))
+    monkeypatch.setattr(attached.AttachedReaders, "wait_while", lambda *args: waits.append(args))
     with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
         write(writer, *range(8))
         assert len(waits) == 1
@@ -278,6 +279,60 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
             write(writer, n)
             assert got.get(timeout=30) == n
         thread.join()
+
+
+def test_the_writer_is_woken_once_by_each_reader_that_gets_where_it_waits_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[int] = []
+    heard = [False, True, True, True]
+    with StreamWriter(folder, "s", SPEC, 8) as writer, open_stream(folder, "s").lossless() as reader:
+
+        def ring(_: doorbell.Ringer) -> bool:
+            rung.append(reader.position)
+            return heard.pop(0)
+
+        monkeypatch.setattr(doorbell.Ringer, "ring", ring)
+        write(writer, *range(8))
+        writer._words[layout.WRITER_WAITING] = 3
+        for _ in range(6):
+            reader.read(timeout_s=0)
+        assert rung == [3, 4]  # again, since nobody heard the first one
+        writer._words[layout.WRITER_WAITING] = layout.ANY_STEP
+        for _ in range(2):
+            reader.read(timeout_s=0)
+        assert rung == [3, 4, 7, 8]
+        writer._words[layout.WRITER_WAITING] = 0
+
+
+@pytest.mark.parametrize("slots", [2, 3, 8])
+def test_no_ring_that_the_writer_waits_for_is_left_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, slots: int
+) -> None:
+    monkeypatch.setattr(attached, "_LOOK_S", 1000.0)
+    monkeypatch.setattr(reader_entry, "_BACKSTOP_S", 1000.0)
+    monkeypatch.setattr(free_slots, "_WARM_BYTES", 0)
+    count = 500
+    with StreamWriter(folder, "s", SPEC, slots) as writer:
+        readers = [open_stream(folder, "s").lossless() for _ in range(3)]
+
+        def read(reader: LosslessReader, pause_every: int) -> None:
+            for number in range(count):
+                with reader.lease(timeout_s=60):
+                    if number % pause_every == 0:
+                        time.sleep(0.001)
+
+        pauses = (5, 7, 11)
+        threads = [threading.Thread(target=read, args=pair) for pair in zip(readers, pauses, strict=True)]
+        for thread in threads:
+            thread.start()
+        for n in range(count):
+            writer.write(np.full((2, 3), n % 256, "u1"), FrameHeader(frame=n), timeout_s=60)
+        for thread in threads:
+            thread.join()
+        assert [reader.position for reader in readers] == [count] * 3
+        for reader in readers:
+            reader.close()
 
 
 def test_a_reader_of_the_newest_sleeps_while_there_is_none(folder: Path) -> None:

@@ -82,10 +82,13 @@ class AttachedReaders:
         leases = [words[reader.base + at.LEASE] for reader in self._current()]
         return [at.unpack_lease(lease) for lease in leases if lease]
 
-    def wait_while(self, blocked: Callable[[], bool], timeout_s: float | None, upto: int = 1) -> None:
+    def wait_while(
+        self, blocked: Callable[[], bool], timeout_s: float | None, upto: int = at.ANY_STEP
+    ) -> None:
         """Sleep until a reader's step ends what `blocked` tells; the dead are given up meanwhile.
 
-        Readers wake the writer only with steps to or beyond sequence number `upto`.
+        Each reader wakes the writer once, with the step that takes it to sequence number `upto` or beyond; so
+        no reader may hold the writer up from there on. With `ANY_STEP` it does so with each step.
 
         Raises
         ------

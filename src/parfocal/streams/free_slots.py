@@ -36,7 +36,7 @@ def pass_tail(words: memoryview, readers: AttachedReaders, target: int, timeout_
         words[at.INTENT] = target
         fence()
     if readers.held_up(target):
-        readers.wait_while(lambda: readers.held_up(target), timeout_s)
+        readers.wait_while(lambda: readers.held_up(target), timeout_s, target)
     words[at.TAIL] = target
     fence()
 

@@ -59,6 +59,9 @@ ACCOUNT_BUFFERS = (16, 32)
 NAME = 48
 NAME_LIMIT = (ENTRY_WORDS - NAME) * 8
 
+# Value of WRITER_WAITING that any step or end of a lease will do for; others are 0, or where readers must be.
+ANY_STEP = 1
+
 # Values of FOLLOWS: whether a reader goes on with the next generation, and whether it has got to this one.
 STAYS, FOLLOWING, EXPECTED = range(3)
 

@@ -46,7 +46,7 @@ class ReaderEntry:
         self.number, self._doorbell = attach(segment, request)
         self._base = at.entry_base(self.number)
         record = read_record(self._words, self.number)
-        self.position = record.position
+        self.position = self._told = record.position
         self._delivered = record.delivered
         self._skipped = record.skipped
         self._overrun = record.overrun
@@ -198,14 +198,17 @@ class ReaderEntry:
             self._writer_doorbell.close()
 
     def notify_writer(self, position: int) -> None:
-        """Wake the writer if it waits for this reader to be at `position`, or anywhere before."""
+        """Wake the writer if it waits for this step: from where it was told of last to `position`."""
         fence()
         words = self._words
-        if not 0 < words[at.WRITER_WAITING] <= position:
+        wanted = words[at.WRITER_WAITING]
+        told, self._told = self._told, position
+        if wanted != at.ANY_STEP and not told < wanted <= position:
             return
         if self._writer_doorbell is None:
             self._writer_doorbell = Ringer(self._segment.doorbell_path("w"), words[at.WRITER_PORT])
-        self._writer_doorbell.ring()
+        if not self._writer_doorbell.ring():
+            self._told = told
 
     def _leave(self) -> None:
         words = self._words
