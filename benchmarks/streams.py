@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 from _aside import SPAWN, Aside
 from _report import Failed, Row, Size, following, parser, run
 from _transports import (
@@ -40,6 +41,7 @@ from _transports import (
 
 from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.streams import StreamWriter, open_stream
+from parfocal.streams.doorbell import Doorbell, Ringer
 
 OURS = "parfocal"
 RUNS = 3
@@ -80,7 +82,7 @@ def make_sender(kind: str, where: Path, spec: FrameSpec, queues: list[Any], slot
 def reader(
     kind: str, where: Path, spec: FrameSpec, index: int, queue: Any, ready: Any, work: dict[str, Any]
 ) -> None:
-    """Take every frame; report the end, the count, CPU seconds and latencies, or what went wrong."""
+    """Take every frame; report the end, the count, CPU seconds, latencies and sleeps, or what went wrong."""
     try:
         ready.put(take_all(kind, where, spec, index, queue, ready, work))
     except Exception as error:  # noqa: BLE001  (told to whoever measures)
@@ -89,22 +91,28 @@ def reader(
 
 def take_all(
     kind: str, where: Path, spec: FrameSpec, index: int, queue: Any, ready: Any, work: dict[str, Any]
-) -> tuple[int, float, int, float, list[int]]:
+) -> tuple[int, float, int, float, list[int], int]:
     count, numbers, latencies = 0, [], []
-    started = 0.0
+    started, slept = 0.0, 0
     options = {"policy": work.get("policy", "block"), "batch": work.get("batch", 1)}
     taken: Taken
     for taken in receive(kind, where, spec, index, queue, ready, **options):
         number, sent, pixels = taken
         latencies.append(time.monotonic_ns() - sent)
-        started = started or time.process_time()
+        if not started:
+            started, slept = time.process_time(), sleeps()
         if work.get("pixels"):
             pixels.max()
         if work.get("pause_s"):
             time.sleep(work["pause_s"])
         count += len(pixels) if pixels.ndim > len(spec.shape) else 1
         numbers.append(number)
-    return index, time.monotonic(), count, time.process_time() - started, latencies
+    return index, time.monotonic(), count, time.process_time() - started, latencies, sleeps() - slept
+
+
+def sleeps() -> int:
+    """Return how often this process has gone to sleep, to be woken again."""
+    return int(psutil.Process().num_ctx_switches().voluntary)
 
 
 def told(ready: Any) -> Any:
@@ -156,6 +164,14 @@ def copy_rate(spec: FrameSpec, slots: int) -> float:
     return spec.nbytes / statistics.median(times[slots:])
 
 
+class Carried(NamedTuple):
+    """How fast frames were carried, and what one cost all processes together."""
+
+    fps: float
+    cpu_us: float
+    sleeps: float
+
+
 def rate(
     kind: str,
     spec: FrameSpec,
@@ -163,23 +179,28 @@ def rate(
     seconds: float,
     work: dict[str, Any],
     own_work: dict[str, Any] | None = None,
-) -> float:
-    """Return the frames/s that all readers got."""
+) -> Carried:
+    """Send for so long, once the memory has been used; return the frames/s that all readers got."""
     work = work | (own_work or {})
     batch = work.get("batch", 1) if work.pop("send_batches", False) else 1
     source = np.ones(spec.shape if batch == 1 else (batch, *spec.shape), spec.dtype)
     slots = max(depth(spec), 64 * batch if batch > 16 else 0)
-    sent = 0
     with session(kind, spec, [work] * readers, slots) as sender:
+        send = sender.send if batch == 1 else sender.send_batch
+        cpu, slept = time.process_time(), sleeps()
+        for number in range(0, slots, batch):
+            send(source, number)
+        sent = first = number + batch
         start = time.monotonic()
         while time.monotonic() - start < seconds:
-            if batch == 1:
-                sender.send(source, sent)
-            else:
-                sender.send_batch(source, sent)
+            send(source, sent)
             sent += batch
-    assert all(result[2] == sent for result in sender.results), (sent, [r[2] for r in sender.results])
-    return sent / (max(result[1] for result in sender.results) - start)
+        cpu, slept = time.process_time() - cpu, sleeps() - slept
+    results = sender.results
+    assert all(result[2] == sent for result in results), (sent, [r[2] for r in results])
+    cpu, slept = cpu + sum(result[3] for result in results), slept + sum(result[5] for result in results)
+    fps = (sent - first) / (max(result[1] for result in results) - start)
+    return Carried(fps, cpu / sent * 1e6, slept / sent)
 
 
 CASES: list[tuple[str, FrameSpec, int, str, dict[str, Any]]] = [
@@ -226,9 +247,9 @@ def ways() -> Iterator[Ways]:
         yield Ways(stack)
 
 
-def share(frame: float, rates: list[float]) -> float:
-    """Return what the best rate is of that at which frames are copied, `frame` being the time of a copy."""
-    return frame * max(rates)
+def share(frame: float, carried: Carried) -> float:
+    """Return what a rate is of that at which frames are copied, `frame` being the time of a copy."""
+    return frame * carried.fps
 
 
 def bandwidth(size: Size, seconds: float) -> Iterator[Row]:
@@ -242,18 +263,63 @@ def bandwidth(size: Size, seconds: float) -> Iterator[Row]:
             rates = carried.measure(
                 rate, spec, readers, seconds, pixels, runs=runs, often=rivals, own_work=batch
             )
-            best = {kind: following(found, by=of_copying) for kind, found in rates.items()}
+            fastest = {kind: following(found, by=max) for kind, found in rates.items()}
+            best = {kind: following(found, by=of_copying) for kind, found in fastest.items()}
             for peer in PEERS:
                 asked = wanted if peer == "iceoryx2" else ""
                 if what == "pixels" and peer == "iceoryx2" and not isinstance(best[peer], Failed):
                     asked = f">= {best[peer]:.3f}"
                 yield Row(name, best[OURS], "x", asked, peer, best[peer])
+            if what == "pixels":
+                yield from costs(name.removesuffix(": of copyto"), fastest[OURS], fastest["iceoryx2"])
         batches = {"batch": 64, "send_batches": True}
         rates = carried.measure(rate, TINY, 3, seconds, {}, runs=runs, often=(OURS,), own_work=batches)
-        fast = {kind: following(found, by=max) for kind, found in rates.items()}
+        fast = {kind: following(found, by=lambda all_: max(all_).fps) for kind, found in rates.items()}
         for peer in PEERS:
             asked = ">= 100000" if peer == "iceoryx2" else ""
             yield Row("64^2 uint8 in batches of 64, 3 readers", fast[OURS], "fps", asked, peer, fast[peer])
+    yield Row(
+        "a ring of a doorbell and the wake-up: processor time", wake_up(size.of(20_000, 20_000, 200)), "us"
+    )
+
+
+def costs(name: str, ours: Carried, theirs: Carried | Failed) -> Iterator[Row]:
+    """Tell what a frame cost all processes together."""
+    for what, unit, value in (
+        ("processor time", "us", attrgetter("cpu_us")),
+        ("sleeps", "", attrgetter("sleeps")),
+    ):
+        yield Row(f"{name}: {what} a frame", value(ours), unit, "", "iceoryx2", following(theirs, by=value))
+
+
+def wake_up(rounds: int) -> float:
+    """Return what one costs both sides together, us: two processes wake each other in turn."""
+    with folder() as where:
+        here, ready = Doorbell(where / "here"), SPAWN.Queue()
+        other = SPAWN.Process(target=ring_back, args=(where, here.port, rounds, ready))
+        other.start()
+        there = Ringer(where / "there", ready.get(timeout=60))
+        cpu = time.process_time()
+        for _ in range(rounds):
+            there.ring()
+            here.wait(60)
+        cpu = time.process_time() - cpu + ready.get(timeout=60)
+        other.join()
+        there.close()
+        here.close()
+    return cpu / (2 * rounds) * 1e6
+
+
+def ring_back(where: Path, port: int, rounds: int, ready: Any) -> None:
+    here, there = Doorbell(where / "there"), Ringer(where / "here", port)
+    ready.put(here.port)
+    cpu = time.process_time()
+    for _ in range(rounds):
+        here.wait(60)
+        there.ring()
+    ready.put(time.process_time() - cpu)
+    there.close()
+    here.close()
 
 
 def paced(
