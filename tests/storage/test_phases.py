@@ -239,7 +239,7 @@ def test_a_table_keeps_its_columns_when_a_later_version_recovers_its_run(
     ):
         laboratory.go_on(run, recovers=True)
     with StreamWriter(streams, "log", RowSpec.of(later)) as log:
-        with pytest.raises(BadInputError, match="something else"):
+        with pytest.raises(BadInputError, match="does: it also has mask_read; set it as it was"):
             laboratory.go_on(run)  # with another plan: that is another table
         second = laboratory.go_on(run, recovers=True)
         camera.write(np.ones(SPEC.shape, SPEC.dtype), FrameHeader(frame=1, event=1, time_ns=1))

@@ -212,16 +212,37 @@ def _check_same(wanted: StreamRequest, stream: Stream, record: StreamRecord, *, 
             f"stream {stream.name!r} of the run is stored as {record.kind}, and cannot go on as {kind}: "
             "start another run"
         )
-    specs = stream.spec, record.spec
-    if recovers and isinstance(specs[0], RowSpec) and isinstance(specs[1], RowSpec):
-        is_same = may_go_on(specs[0].numpy_dtype, specs[1].numpy_dtype)
-    else:
-        is_same = specs[0] == specs[1]
+    now, before = stream.spec, record.spec
+    told = f"{now} instead of {before}"
+    is_same = now == before
+    if isinstance(now, RowSpec) and isinstance(before, RowSpec):
+        told = _other_columns(dict(now.columns), dict(before.columns))
+        is_same = may_go_on(now.numpy_dtype, before.numpy_dtype) if recovers else is_same
     if not is_same:
         raise BadInputError(
-            f"stream {stream.name!r} holds something else than the run does: {stream.spec} instead of "
-            f"{record.spec}; set it as it was, or start another run"
+            f"stream {stream.name!r} holds something else than the run does: {told}; set it as it was, or "
+            "start another run"
         )
+
+
+def _other_columns(now: dict[str, str], before: dict[str, str]) -> str:
+    """Return in words how the columns of rows differ from those of a table.
+
+    Examples
+    --------
+    >>> _other_columns({"n": "<i8", "ratio": "<f8"}, {"n": "<i4", "mean": "<f8"})
+    'it lacks mean; it also has ratio; it has changed n (<i8, not <i4)'
+    """
+    both = [name for name in before if name in now]
+    found = {
+        "lacks": [name for name in before if name not in now],
+        "also has": [name for name in now if name not in before],
+        "has changed": [
+            f"{name} ({now[name]}, not {before[name]})" for name in both if now[name] != before[name]
+        ],
+    }
+    parts = [f"it {verb} {', '.join(names)}" for verb, names in found.items() if names]
+    return "; ".join(parts) or "its columns have another order"
 
 
 def path_of(wanted: StreamRequest, stream: Stream, records: dict[str, StreamRecord]) -> str:
