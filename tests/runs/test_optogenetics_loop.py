@@ -8,6 +8,7 @@ import signal
 import numpy as np
 import psutil
 import pytest
+from msgspec import structs
 
 import parfocal
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
@@ -111,6 +112,17 @@ def test_every_stimulus_of_a_run_has_the_mask_of_its_image_and_particles_go_on(r
         assert np.array_equal(live[name], later[name], equal_nan=live[name].dtype.kind == "f"), name
     for stream in ("labels", "masks"):
         assert np.array_equal(record.frames(stream).array(), offline.frames(stream).array())
+
+
+def test_what_could_not_go_on_is_gone_on_with_in_the_same_record(rig):
+    """A new record was begun instead, without a word, as the run that was named had none of its own."""
+    first = rig.run(plan(2), pipeline=PIPELINE, name="one").wait(PATIENCE_S)
+    other = Pipeline(**{**structs.asdict(PIPELINE), "features": None})
+    with pytest.raises(RunFailedError, match="it lacks mean_nucleus"):
+        rig.run(plan(1), pipeline=other, continues="one").wait(PATIENCE_S)
+    again = rig.run(plan(1), pipeline=PIPELINE, continues="one").wait(PATIENCE_S)
+    assert (again.folder, again.outcome) == (first.folder, "complete")
+    assert sorted(set(parfocal.open_run(first.folder).tracks()["t"].tolist())) == [0, 1, 2]
 
 
 def test_a_stimulus_without_a_mask_is_read_back_as_well(rig):

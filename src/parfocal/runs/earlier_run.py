@@ -63,7 +63,7 @@ class EarlierRun:
         """Return a run of this process."""
         return cls(
             name=engine.name,
-            folder=engine.status().folder,
+            folder=engine.folder,
             schedule=engine.schedule,
             counts=msgspec.structs.replace(engine.counts, asked=0, errors=RunErrors()),
             analysis=engine.analysis,

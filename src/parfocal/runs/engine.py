@@ -189,6 +189,7 @@ class RunEngine:
         )
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._continues = start.continues
         instruments.when_interfered(self._interfered)
         instruments.look_ahead(lambda number: self._schedule.events(number))
         self._performer = Performer(
@@ -218,6 +219,11 @@ class RunEngine:
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for its end, also of one that is yet to be started; return whether it has ended."""
         return self._thread.join(timeout_s)
+
+    @property
+    def folder(self) -> str:
+        """Of its record; of one that has ended before that was opened, of the record that it went on with."""
+        return self._performer.folder or self._continues
 
     @property
     def schedule(self) -> Schedule:
