@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from parfocal.core.errors import ConfigError
-from parfocal.processes import Supervisor, priority
+from parfocal.processes import Supervisor, fork_server, priority
 from parfocal.processes.session import start_module
 
 from .conftest import PATIENCE_S, kill
@@ -26,12 +26,17 @@ def policies_of(pid: int) -> set[int]:
     return {os.sched_getscheduler(int(thread)) for thread in os.listdir(f"/proc/{pid}/task")}
 
 
-def refuse() -> None:
+def refuse(_: int = 0) -> None:
     raise PermissionError(1, "Operation not permitted")
 
 
 @needs_permission
-def test_all_threads_of_a_service_go_first_after_a_restart_too(make_rig, spec) -> None:
+@pytest.mark.parametrize("forks", [True, False])
+def test_all_threads_of_a_service_go_first_after_a_restart_too(
+    make_rig, spec, monkeypatch: pytest.MonkeyPatch, *, forks: bool
+) -> None:
+    """A new Python has threads of libraries before it is told what it is to be; a fork has none."""
+    monkeypatch.setattr(fork_server, "LINUX", forks)
     rig, _ = make_rig(spec("quick", real_time=True), spec("slow"))
 
     def check() -> None:
@@ -67,6 +72,29 @@ def test_what_such_a_service_starts_is_of_ordinary_priority() -> None:
     thread.join()
     assert found == [({os.SCHED_OTHER}, os.SCHED_RR)]
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is no such policy")
+def test_what_a_program_of_low_priority_starts_is_of_low_priority_too() -> None:
+    def start() -> None:
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with priority.ordinary_priority():
+            found.append(os.sched_getscheduler(0))
+
+    found: list[int] = []
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    assert found == [os.SCHED_BATCH]
+
+
+def test_processes_start_where_the_c_library_tells_no_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    def tell_nothing(_: int) -> int:
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(os, "sched_getscheduler", tell_nothing, raising=False)
+    with priority.ordinary_priority():
+        pass
 
 
 def test_who_may_not_is_told_before_anything_starts(

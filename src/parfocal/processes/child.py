@@ -30,7 +30,7 @@ from parfocal.processes.child_pipe import Reporter
 from parfocal.processes.host import Host
 from parfocal.processes.identity import give_title
 from parfocal.processes.logs import log_to
-from parfocal.processes.priority import take_real_time_priority
+from parfocal.processes.priority import take_for_process
 from parfocal.processes.service import HANGS, RIG_GONE
 from parfocal.processes.system import dump_signal, lines_until_orphaned
 
@@ -54,7 +54,7 @@ def main() -> None:
     if not isinstance(begin, child_pipe.Begin):
         raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
     if begin.spec.real_time:
-        take_real_time_priority()  # first: all threads of the process have it then
+        take_for_process()  # first: what is started from here on has it, too
     reporter = Reporter(reports)
     log_to(reporter.send, begin.verbose)
     host = Host(begin, reporter)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parfocal.core.errors import ConfigError
@@ -19,35 +20,64 @@ if TYPE_CHECKING:
     from parfocal.processes.spec import ServiceSpec
 
 _LOWEST = 1
+_THREADS = Path("/proc/self/task")
 ALLOW = (
     "allow it with a line such as '@lab - rtprio 1' in /etc/security/limits.conf, where lab is a group of "
     "yours, and log in again"
 )
 
 
-def take_real_time_priority() -> None:
-    """Have this thread, and those that it starts, go before all of ordinary priority.
+def take_real_time_priority(thread: int = 0) -> None:
+    """Have a thread, this one by default, and those that it starts go before all of ordinary priority.
 
     Raises
     ------
     OSError
         If this user may not.
     """
-    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(_LOWEST))
+    os.sched_setscheduler(thread, os.SCHED_RR, os.sched_param(_LOWEST))
+
+
+def take_for_process() -> None:
+    """Have all threads of this process go first: also those of a library that was imported before.
+
+    Raises
+    ------
+    OSError
+        If this user may not.
+    """
+    take_real_time_priority()
+    for thread in _THREADS.iterdir() if _THREADS.is_dir() else ():
+        with suppress(ProcessLookupError):  # it has ended
+            take_real_time_priority(int(thread.name))
 
 
 @contextmanager
 def ordinary_priority() -> Iterator[None]:
-    """Have what this thread starts meanwhile be of ordinary priority, such as a process that computes."""
-    if not hasattr(os, "sched_getscheduler") or os.sched_getscheduler(0) == os.SCHED_OTHER:
+    """Have what this thread starts meanwhile, such as a process that computes, not be of real-time priority.
+
+    A lower one than the ordinary, which somebody chose for all of it, stays.
+    """
+    policy = _policy()
+    if policy is None or policy not in (os.SCHED_RR, os.SCHED_FIFO):
         yield
         return
-    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    parameters = os.sched_getparam(0)
     os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     try:
         yield
     finally:
         os.sched_setscheduler(0, policy, parameters)
+
+
+def _policy() -> int | None:
+    """Return how this thread is scheduled; None where the system has no word for it, or tells nobody."""
+    if not hasattr(os, "sched_getscheduler"):
+        return None
+    try:
+        return os.sched_getscheduler(0)
+    except OSError:  # as with the C library musl
+        return None
 
 
 def why_no_real_time() -> str:

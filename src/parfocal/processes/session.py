@@ -36,8 +36,8 @@ class ChildHandle(Protocol):
 def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start ``python -m module``; it is told through its stdin what to do.
 
-    It neither finds modules in the folder where it is started, nor hears the Ctrl-C of whoever starts it. Its
-    priority is the ordinary one, also where that has another.
+    It neither finds modules in the folder where it is started, nor hears the Ctrl-C of whoever starts it. Nor
+    has it the real-time priority of that.
 
     Parameters
     ----------
