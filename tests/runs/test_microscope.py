@@ -241,3 +241,13 @@ def test_what_a_call_of_the_plan_has_moved_or_set_is_as_the_next_image_wants_it(
     assert rig["channels"].channel().name == "nucleus"
     handle.cancel("seen")
     assert handle.wait(PATIENCE_S).outcome == "cancelled"
+
+
+def test_light_that_was_on_before_a_call_is_held_back_between_images_that_come_after_it(rig):
+    """A call that uses the light path left it on: the run knew nothing of it any more."""
+    asked = call("channels", "channel")
+    handle = rig.run(combine(series(1), asked, series(2, 60.0, channels=()), axis="t"))
+    until(lambda: has_acquired(handle, 3), "the first image after the call")
+    until(lambda: is_dark(rig), "darkness")
+    handle.cancel("seen")
+    assert handle.wait(PATIENCE_S).outcome == "cancelled"

@@ -99,6 +99,26 @@ def test_a_channel_is_set_while_something_else_is_done() -> None:
     assert light.set_within_s is None, "it was set"
 
 
+def test_light_that_was_on_before_a_call_which_set_another_is_held_back_and_let_through_again() -> None:
+    """Nothing was known of it any more, so that it stayed on until the next exposure."""
+    calls = Calls()
+    light = light_of(calls)
+    with light.setting(EVENT):
+        pass
+    light.light_up()
+    light.doubt()
+    assert not light.is_set(EVENT)
+    assert light.channel is None, "it is not what an acquisition would set again"
+    light.shade()
+    assert calls.log[-1] == "channels.close_shutter"
+    light.light_up()
+    assert "channels.open_shutter" in calls.log[calls.log.index("channels.close_shutter") :]
+    with light.setting(EVENT):
+        pass
+    assert calls.log[-1] == "channels.set_channel has ended"
+    assert light.is_set(EVENT)
+
+
 def test_a_channel_that_is_being_set_already_is_waited_for() -> None:
     calls = Calls()
     light = light_of(calls)

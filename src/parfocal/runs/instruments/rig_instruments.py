@@ -315,7 +315,7 @@ class RigInstruments:
             self._stages.forget()
             chosen = self._settings
             if not {chosen.channels, *chosen.lights, chosen.modulator}.isdisjoint(asked.services):
-                self._light.forget()
+                self._light.doubt()
                 self.use.untouched = False
 
     def _called(self, asked: ServiceCall) -> CalledService:

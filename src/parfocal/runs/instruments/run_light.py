@@ -97,6 +97,7 @@ class RunLight:
         self._set: EventLight | None = None
         self._begun: tuple[EventLight, Call] | None = None  # a channel that is being set already
         self._lit = False
+        self._doubted = False  # whether somebody may have set something else since
         self._offs = PendingCalls()  # asked for by `dark`
         self.power: float | None = None
         self.set_within_s: float | None = None
@@ -176,8 +177,8 @@ class RunLight:
 
     @property
     def channel(self) -> EventLight | None:
-        """The channel that is set, lit or not; None if none is."""
-        return self._set
+        """The channel that is set, lit or not; None if none is, or nobody knows."""
+        return None if self._doubted else self._set
 
     @property
     def lost(self) -> dict[str, str]:
@@ -216,7 +217,7 @@ class RunLight:
 
     def is_set(self, event: Event) -> bool:
         """Whether the light path is as an event wants it, lit or not."""
-        return not event.channel or self._set == event.light
+        return not event.channel or self.channel == event.light
 
     def begin(self, event: Event) -> None:
         """Have the channel of an event set, in the dark; `setting` waits for it.
@@ -227,7 +228,7 @@ class RunLight:
             self._begun = event.light, self._begin_setting(event.light)
 
     def _begin_setting(self, channel: EventLight) -> Call:
-        self._set, self._lit = None, False
+        self._set, self._lit, self._doubted = None, False, False
         self._offs.wait()
         alone, self._use.untouched = self._is_alone, True
         return self._calls.begin(
@@ -285,16 +286,16 @@ class RunLight:
         If the block or the light fails, all is switched off, and no channel is set.
         """
         self.lit_within_s = None
-        if self._lit:
+        if self._lit and not self._doubted:
             yield
             return
         self._offs.wait()
-        has_channel, began_ns = self._set is not None, self._clock.monotonic_ns()
+        opens, began_ns = self._set is not None and not self._lit, self._clock.monotonic_ns()
         lit: list[Call] = []
         try:
             for light, power in self._found.items():
                 lit.append(self._calls.begin(light, "set_power", power))
-            if has_channel:
+            if opens:
                 lit.append(self._calls.begin(self._channels, "open_shutter", returns=ChannelState))
             yield
             states = self._calls.results(lit)
@@ -303,9 +304,9 @@ class RunLight:
                 self._calls.give_up(call)
             self.dark()
             raise
-        if has_channel:
+        if opens:
             self.power = states[-1].power
-        self._lit = True
+        self._lit, self._doubted = True, self._doubted and self._set is not None
         self.lit_within_s = (self._clock.monotonic_ns() - began_ns) * 1e-9
 
     @contextmanager
@@ -339,8 +340,19 @@ class RunLight:
 
         One that was begun ends: where the light is switched off, that may overtake it.
         """
+        self._set, self._lit, self._doubted = None, False, False
+        self._give_up_begun()
+
+    def doubt(self) -> None:
+        """Have the next channel set whatever was set before: somebody may have set another one.
+
+        What was let through may be so still: it is held back, and let through again, as if nobody had.
+        """
+        self._doubted = True
+        self._give_up_begun()
+
+    def _give_up_begun(self) -> None:
         begun, self._begun = self._begun, None
-        self._set, self._lit = None, False
         if begun is not None:
             begun[1].cancel_soon("another light is wanted")
 
