@@ -8,11 +8,14 @@ import sys
 import threading
 from collections.abc import Callable
 
+import psutil
 import pytest
 
+from parfocal.core.clock import poll_until
 from parfocal.core.errors import ConfigError
 from parfocal.processes import Supervisor, fork_server, priority
 from parfocal.processes.session import start_module
+from parfocal.processes.standalone import end_service, find_service, start_service, state_of
 
 from .conftest import PATIENCE_S, kill
 
@@ -49,6 +52,26 @@ def test_all_threads_of_a_service_go_first_after_a_restart_too(
         check()
         rig.restart("quick")
         check()
+
+
+@needs_permission
+def test_a_service_without_a_rig_goes_first_and_what_clears_up_after_it_does_not(spec) -> None:
+    record = start_service(spec("quick", real_time=True))
+    try:
+        assert poll_until(lambda: state_of(record) == "ready", PATIENCE_S)
+        assert policies_of(record.pid) == {os.SCHED_RR}
+        beside = [child.pid for child in psutil.Process(record.pid).children()]
+        assert beside
+        assert [policies_of(pid) for pid in beside] == [{os.SCHED_OTHER}] * len(beside)
+    finally:
+        end_service(record)
+
+
+def test_a_service_without_a_rig_that_may_not_is_not_started(spec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "take_real_time_priority", refuse)
+    with pytest.raises(ConfigError, match="real-time priority for quick"):
+        start_service(spec("quick", real_time=True))
+    assert find_service("quick") is None
 
 
 def pid_of(rig: Supervisor, service: str) -> int:

@@ -33,6 +33,7 @@ from parfocal.processes.heartbeat import read_stamps, step_over_at
 from parfocal.processes.held_file import held_file
 from parfocal.processes.identity import Identity, identity_of, wants_processor
 from parfocal.processes.locks import FOLDER_LOCK, FileLock, holder_of, remove_folder
+from parfocal.processes.priority import check_real_time
 from parfocal.processes.process import search_path
 from parfocal.processes.session import start_module
 from parfocal.processes.spec import ServiceSpec, check_name
@@ -98,6 +99,8 @@ def start_service(
 
     Raises
     ------
+    ConfigError
+        If it wants real-time priority, and this user may not have it.
     ProcessError
         If somebody else is about to start it, and does not get on with it.
     """
@@ -105,6 +108,7 @@ def start_service(
     found = find_service(spec.name)
     if found is not None and found.process.alive:
         return found
+    check_real_time((spec,))
     root = private_folder(private_folder(directory.runtime_root(), directory.RUNTIME_DIR) / SERVICES_FOLDER)
     with held_file(root / f"{spec.name}.lock", "start", _START_LOCK_WITHIN_S) as held:
         if not held:
