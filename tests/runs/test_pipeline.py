@@ -216,6 +216,8 @@ class Linker:
         ("return [1]", "state() of a linker returns numbers and arrays by name, not list"),
         ("return {'last': None}", "state() of a linker returns numbers and arrays; 'last' is NoneType"),
         ("return {'known': {3: 1}}", "state() of a linker returns numbers and arrays; 'known' is dict"),
+        ("return {3: None}", "state() of a linker returns numbers and arrays; 3 is NoneType"),
+        ("return {'at': [[1], [2, 3]]}", "state() of a linker returns numbers and arrays; 'at' is list"),
         ("raise RuntimeError('too early')", "its state() raised RuntimeError: too early"),
     ],
 )

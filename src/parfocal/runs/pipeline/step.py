@@ -166,11 +166,18 @@ def link_state(told: Any) -> dict[str, NDArray[Any]]:
         raise BadInputError(
             f"state() of a linker returns numbers and arrays by name, not {type(told).__name__}"
         )
-    copied = {str(name): np.array(value) for name, value in told.items()}
-    for name, value in copied.items():
-        if value.dtype.kind not in "biuf":
-            kind = type(told[name]).__name__
-            raise BadInputError(f"state() of a linker returns numbers and arrays; {name!r} is {kind}")
+    return {str(name): _copied(name, value) for name, value in told.items()}
+
+
+def _copied(name: Any, value: Any) -> NDArray[Any]:
+    """Return a number, or an array of numbers, as an array of its own."""
+    try:
+        copied = np.array(value)
+    except ValueError:  # rows of different lengths
+        copied = np.array(None)
+    if copied.dtype.kind not in "biuf":
+        kind = type(value).__name__
+        raise BadInputError(f"state() of a linker returns numbers and arrays; {name!r} is {kind}")
     return copied
 
 
