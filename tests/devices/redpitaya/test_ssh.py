@@ -5,6 +5,7 @@ import socket
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import parfocal
@@ -142,6 +143,21 @@ def test_an_unknown_host_key_is_refused():
     finally:
         shell.close()
         board.close()
+
+
+def test_host_keys_that_cannot_be_read_are_told_and_no_write_counts_as_half_done(tmp_path):
+    """A link that was to start the server took that for a write of which nobody knows whether it arrived."""
+    shell = BoardShell("127.0.0.1", SshConfig(password="root", known_hosts=tmp_path / "nowhere"))
+    with SimulatedRedPitaya() as device:
+        link = TcpLink("127.0.0.1", device.port, timeout_s=1.0, revive=shell.start_server)
+    told = r"known_hosts .*nowhere can't be read: No such file"
+    try:
+        with pytest.raises(ConfigError, match=told):
+            link.read(0x40000000, 1)
+        with pytest.raises(ConfigError, match=told):
+            link.write(0x40000030, np.array([1]))
+    finally:
+        link.close()
 
 
 def test_a_wrong_password_and_a_missing_server_are_told(known):

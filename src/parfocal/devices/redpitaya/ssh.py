@@ -78,7 +78,7 @@ class BoardShell:
         Raises
         ------
         ConfigError
-            If the extra is not installed, or the board's host key is not known.
+            If the extra is not installed, `known_hosts` can't be read, or the board's host key is not known.
         DeviceError
             If the login failed, or the server ended at once: with what it said.
         """
@@ -107,7 +107,7 @@ class BoardShell:
         client = paramiko.SSHClient()
         client.load_system_host_keys()
         if login.known_hosts is not None:
-            client.load_host_keys(str(login.known_hosts))
+            _load_host_keys(client, login.known_hosts)
         client.set_missing_host_key_policy(
             paramiko.WarningPolicy() if login.trust_unknown_host else paramiko.RejectPolicy()
         )
@@ -141,6 +141,13 @@ class BoardShell:
                 f"monitor_server on {self._host} ended at once ({said or 'it said nothing'}); is it "
                 "installed there, for this version of the board's system?"
             )
+
+
+def _load_host_keys(client: Any, known_hosts: Path) -> None:
+    try:
+        client.load_host_keys(str(known_hosts))
+    except OSError as error:
+        raise ConfigError(f"known_hosts {known_hosts} can't be read: {error.strerror}") from error
 
 
 def _paramiko() -> Any:
