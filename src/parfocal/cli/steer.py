@@ -63,7 +63,7 @@ def pause(run: str, *, reason: str = "", json: bool = False) -> None:
 
 
 def resume(run: str, *, policy: ResumePolicy = "shift", gap_s: float = 0.0, json: bool = False) -> None:
-    """Have a paused run go on.
+    """Have a paused run go on, once what its interlocks ask for was looked at again.
 
     Parameters
     ----------

@@ -123,7 +123,7 @@ class RunHandle:
         return self._ask("pause", reason)
 
     def resume(self, policy: ResumePolicy = "shift", gap_s: float = 0.0) -> RunStatus:
-        """Go on after a pause.
+        """Go on after a pause; one with interlocks is paused until all that they ask for was looked at again.
 
         Parameters
         ----------
