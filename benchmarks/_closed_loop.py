@@ -46,7 +46,7 @@ LOOPS = {
     f"Otsu and tracking of {CELLS} cells": (TRACKED, "<= 30", "<= 60"),
 }
 GO_FIRST = ("camera", "channels", "excitation", "stimulation", "modulator", "runs")
-"""What such a loop waits for, but for the steps of its pipeline."""
+"""What such a loop waits for, beside the worker of its pipeline."""
 PEER = "faro"
 NO_PEER = Failed("not measured: faro, whose distribution is rtm-pymmcore, is in no package registry")
 
@@ -108,7 +108,7 @@ def floor(loops: int) -> Timing:
 def loop_ms(pipeline: Pipeline, loops: int, goes_first: tuple[str, ...] = ()) -> Any:
     """Carry out a closed loop; return from image to stimulation, ms, in the order of the stimuli.
 
-    `goes_first` are the services with real-time priority.
+    `goes_first` are the services with real-time priority; with any, the worker of the pipeline has it, too.
     """
     plan = Sequence(
         time_plan={"interval": 0, "loops": loops},
@@ -121,6 +121,7 @@ def loop_ms(pipeline: Pipeline, loops: int, goes_first: tuple[str, ...] = ()) ->
             "camera.options.spacing_um": FIELD_UM / CELLS**0.5,
             "recorder.folder": f"{folder}/runs",
             "modulator.calibration_file": f"{folder}/calibration.json",
+            "runs.real_time_workers": bool(goes_first),
             "channels.options.presets.stimulation.filter": "nucleus",
             "excitation.options.shutter_s": 0.0,
             "stimulation.options.shutter_s": 0.0,

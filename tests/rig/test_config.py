@@ -37,6 +37,10 @@ BENCH = {
             "real_time: 'run' is no service; did you mean 'runs'?",
         ),
         ({"services": {"recorder": {"kind": "recorder"}}, "real_time": ["runs"]}, "real_time: 'runs'"),
+        (
+            {"services": {"camera": {"kind": "camera"}}, "runs": {"real_time_workers": True}},
+            "real_time_workers needs 'runs' in real_time",
+        ),
         ({"services": {"rig": {"kind": "camera"}}}, "a service cannot be called 'rig'"),
         ({"services": {"camera": {"kind": "no.where:Camera"}}}, "kind 'no.where:Camera' cannot be imported"),
         ({"services": {"camera": {"kind": "camera", "hang_after_s": 0}}}, "hang_after_s"),

@@ -17,10 +17,12 @@ from scipy import ndimage
 
 from parfocal.analysis.cells.segment import otsu
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
-from parfocal.core.errors import BadInputError
+from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.modulation import mask_hash
+from parfocal.processes.priority import why_no_real_time
 from parfocal.runs.instruments.instruments import ExposedFrame, RunStart
+from parfocal.runs.pipeline import worker as worker_module
 from parfocal.runs.pipeline.held_frames import RingFrames
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel, WorkerSetup
@@ -83,7 +85,7 @@ def stored(folder, stream, header):
 class Bench:
     """A camera's ring, and the analysis of what is written to it."""
 
-    def __init__(self, folder, slots=64, limit_s=PATIENCE_S, **more):
+    def __init__(self, folder, slots=64, limit_s=PATIENCE_S, real_time=False, **more):
         self.folder, self.sink = folder, MemorySink()
         (folder / "loop_steps.py").write_text(STEPS)
         self.go()
@@ -99,6 +101,7 @@ class Bench:
             trial=AnalysisJob(images=(FrameOfChannel(channel="", header=FrameHeader(frame=0)),), t=-1),
             shared=str(folder / "worker"),
             stored_frames="loop_steps:stored",
+            real_time=real_time,
         )
         self.workers = ProcessWorkers(setup, limit_s=limit_s, log=logging.getLogger("test workers"))
         self.analysis = LiveAnalysis(
@@ -327,6 +330,23 @@ ProcessWorkers(setup, limit_s=10, log=logging.getLogger()).begin()
         engine.kill()
         engine.wait()
     assert poll_until(lambda: is_gone(worker), PATIENCE_S)
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or bool(why_no_real_time()), reason="this user may not have real-time priority"
+)
+@pytest.mark.parametrize("real_time", [False, True])
+def test_a_worker_goes_first_with_all_of_its_threads_if_it_is_to(bench, real_time):
+    loop = bench(real_time=real_time).begin()
+    threads = map(int, os.listdir(f"/proc/{loop.pid_at(-1)}/task"))
+    wanted = os.SCHED_RR if real_time else os.SCHED_OTHER
+    assert {os.sched_getscheduler(thread) for thread in threads} == {wanted}
+
+
+def test_a_worker_that_may_not_go_first_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(worker_module, "why_no_real_time", lambda: "this user may not have it")
+    with pytest.raises(ConfigError, match=r"may not have it; allow it .* leave out runs\.real_time_workers"):
+        worker_module._go_first()
 
 
 @pytest.mark.parametrize(

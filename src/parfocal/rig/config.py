@@ -171,6 +171,8 @@ class RigConfig(BaseModel):
         for name in self.real_time:
             if name not in known:
                 raise ValueError(f"real_time: {name!r} is no service; {nearest(name, known)}")
+        if self.runs is not None and self.runs.real_time_workers and RUNS not in self.real_time:
+            raise ValueError(f"runs: real_time_workers needs {RUNS!r} in real_time, too")
         check_services(interlocks_from_data(self.interlocks), self.services)
         if self.runs is not None:
             check_parts(self.runs, self.services)

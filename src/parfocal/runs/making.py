@@ -209,6 +209,7 @@ class RunMaker:
             trial=found.for_pipeline.trial(FrameHeader(frame=0)),
             shared=str(context.streams / f"{context.service}.{file_name}.worker"),
             stored_frames=found.settings.stored_frames if sink is not None else "",
+            real_time=found.settings.real_time_workers,
         )
         analysis = LiveAnalysis(
             request.pipeline,

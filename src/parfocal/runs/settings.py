@@ -63,6 +63,9 @@ class RunSettings(BaseModel):
         and a row in its log, for runs that are recovered; "" for none.
     script_process : str
         The module that serves a script in a process of its own; "" for a rig that runs none.
+    real_time_workers : bool
+        Whether the workers of pipelines go before all other programs, too, once they are warm: for steps that
+        take some milliseconds. Only where the rig file has "runs" in ``real_time``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -93,6 +96,7 @@ class RunSettings(BaseModel):
     interlocks: tuple[dict[str, Any], ...] = ()
     stored_events: str = ""
     script_process: str = ""
+    real_time_workers: bool = False
 
     @field_validator("interlocks", mode="before")
     @classmethod

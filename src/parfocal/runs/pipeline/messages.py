@@ -96,6 +96,8 @@ class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         File of the memory for labels and mask.
     stored_frames : str
         "module:object" that reads a frame from the record, as ``(folder, stream, header)``; "" for none.
+    real_time : bool
+        Whether it goes before all of ordinary priority once it is warm.
     """
 
     pipeline: Pipeline
@@ -106,6 +108,7 @@ class WorkerSetup(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     trial: AnalysisJob
     shared: str
     stored_frames: str = ""
+    real_time: bool = False
 
 
 class StepError(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,9 +19,10 @@ import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ParfocalError, StorageError, StreamError, error_text
+from parfocal.core.errors import ConfigError, ParfocalError, StorageError, StreamError, error_text
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.loading import load_object
+from parfocal.processes.priority import ALLOW, take_for_process, why_no_real_time
 from parfocal.runs.pipeline.freed_memory import keep_freed_memory
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, StepError, ToWorker, Warmed, WorkerSetup
 from parfocal.runs.pipeline.running import PipelineRunner
@@ -136,13 +137,23 @@ def _serve(jobs: MessageReader[ToWorker], answers: MessageWriter) -> None:
     sys.path += [folder for folder in setup.search_path if folder not in sys.path]
     try:
         worker = PipelineWorker(setup)
-        answers.send(worker.warm())
+        warmed = worker.warm()
+        if setup.real_time:
+            _go_first()
+        answers.send(warmed)
     except (ParfocalError, OSError) as error:
         message = StepError(step="", type=type(error).__name__, message=error_text(error))
         answers.send(Warmed(error=message))
         return
     while True:
         answers.send(worker.run(cast("AnalysisJob", jobs.receive())))
+
+
+def _go_first() -> None:
+    """Have this process go before all of ordinary priority; `ConfigError` if it may not."""
+    if why := why_no_real_time():
+        raise ConfigError(f"real-time priority: {why}; {ALLOW}, or leave out runs.real_time_workers")
+    take_for_process()
 
 
 def _end_with_the_engine(jobs_from: int) -> None:
