@@ -13,14 +13,21 @@ from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.frames import FrameHeader
 from parfocal.runs.engine import RunEngine
-from parfocal.runs.instruments.instruments import ExposedFrame, InstrumentRestartedError, RunStart
+from parfocal.runs.instruments.instruments import (
+    ExposedFrame,
+    InstrumentRestartedError,
+    RunStart,
+    StimulusMask,
+)
 from parfocal.runs.machine.tasks import Decide
 from parfocal.runs.pipeline import live_analysis
+from parfocal.runs.pipeline.analysed import FrameMask
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
 from parfocal.runs.pipeline.pipeline import Pipeline
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.pipeline.step import Step
+from parfocal.runs.pipeline.time_point import PositionMemory
 from parfocal.runs.plans.combine import combine
 from parfocal.runs.plans.event import Event
 from parfocal.runs.plans.schedule import Schedule
@@ -318,6 +325,18 @@ def test_a_stimulus_whose_image_was_taken_before_the_run_was_cut_short_is_left_o
     assert status.outcome == "complete", status
     assert loop.masked == masked
     assert status.stimulations.fallback == sum(image is None for _, image in masked)
+
+
+def test_an_older_mask_is_of_a_time_point_before_the_wanted_one_however_soon_later_ones_are_made():
+    """It was the newest one: of the image just taken, if that had been analysed by then."""
+    memory = PositionMemory()
+    for t in range(3):
+        event = Event(number=t, kind="image", index={"t": t})
+        pixels = np.ones((2, 2), np.uint8)
+        stimulus = StimulusMask(image_event=t, frame=t, mask=pixels)
+        memory.masks.append(FrameMask(stimulus=stimulus, event=event, image_ns=t, mask_ns=t, columns={}))
+    found = [memory.mask_before(t) for t in range(4)]
+    assert [mask and mask.stimulus.image_event for mask in found] == [None, 0, 1, 2]
 
 
 def test_a_stimulus_without_an_image_ends_a_run_that_completes_no_other_where_that_is_the_policy():

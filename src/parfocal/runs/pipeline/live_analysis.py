@@ -51,7 +51,7 @@ class MaskAnswer:
         "gone": its image was taken before the run was cut short, and is not analysed again. `why` tells what
         is known of one that is not there.
     mask, older : FrameMask or None
-        The one that is wanted, and the newest other one of the position.
+        The one that is wanted, and the newest of the position from before it.
     until_ns : int
         When it is late.
     """
@@ -276,10 +276,10 @@ class LiveAnalysis:
                 planned = any(each == t if is_current else each < t for each in position.planned)
                 return MaskAnswer(
                     state="gone" if self._completes and not planned else "never",
-                    older=position.newest,
+                    older=position.mask_before(t),
                     why=f"has no image {which}",
                 )
-            older = None if position.newest is point.mask else position.newest
+            older = position.mask_before(point.t)
             if point.mask is not None:
                 return MaskAnswer(state="there", mask=point.mask, older=older)
             if point.state in ("failed", "deferred"):
@@ -495,13 +495,14 @@ class LiveAnalysis:
             mask=frame.mask,
             packed=found.packed,
         )
-        point.mask = position.newest = FrameMask(
+        point.mask = FrameMask(
             stimulus=mask,
             event=point.event,
             image_ns=point.image_ns,
             mask_ns=frame.done_ns,
             columns=frame.columns,
         )
+        position.masks.append(point.mask)
         point.state = "there"
         self._decided(point.mask)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "running", "there", "failed", "deferred"]
 _KEPT = 2
+_MASKS = 3
+"""Of the wanted time point, of the one after it, whose image may be analysed by then, and an older one."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -114,8 +116,8 @@ class PositionMemory:
         Of the last ones that the plan has, t: also of one whose image was lost, or left out.
     recent : dict of int to TimePoint
         The last ones that have an image, by t.
-    newest : FrameMask or None
-        The newest mask.
+    masks : deque of FrameMask
+        The last ones, in order.
     link, reference, highest
         Of the linker, of reference images, and the highest number of a particle so far.
     picked : ndarray of int64
@@ -128,7 +130,7 @@ class PositionMemory:
     running: TimePoint | None = None
     planned: deque[int] = field(default_factory=lambda: deque(maxlen=_KEPT))
     recent: dict[int, TimePoint] = field(default_factory=dict)
-    newest: FrameMask | None = None
+    masks: deque[FrameMask] = field(default_factory=lambda: deque(maxlen=_MASKS))
     link: LinkState | None = None
     reference: Columns | None = None
     highest: int = -1
@@ -151,6 +153,10 @@ class PositionMemory:
         """Return the last time point before `t` that the plan has; None if it has no image."""
         earlier = [number for number in self.planned if number < t]
         return self.recent.get(earlier[-1]) if earlier else None
+
+    def mask_before(self, t: int) -> FrameMask | None:
+        """Return the newest mask of a time point before `t`: a later one depends on how soon it was made."""
+        return next((mask for mask in reversed(self.masks) if mask.event.index.get("t", 0) < t), None)
 
     def mark(self, point: TimePoint) -> None:
         """Have a deferred time point remember what is known of the position up to it."""
