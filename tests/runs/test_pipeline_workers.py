@@ -20,6 +20,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, ConfigError
 from parfocal.core.frames import FrameHeader, FrameSpec
 from parfocal.core.modulation import mask_hash
+from parfocal.processes import priority
 from parfocal.processes.priority import why_no_real_time
 from parfocal.runs.instruments.instruments import ExposedFrame, RunStart
 from parfocal.runs.pipeline import worker as worker_module
@@ -344,7 +345,7 @@ def test_a_worker_goes_first_with_all_of_its_threads_if_it_is_to(bench, real_tim
 
 
 def test_a_worker_that_may_not_go_first_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(worker_module, "why_no_real_time", lambda: "this user may not have it")
+    monkeypatch.setattr(priority, "why_no_real_time", lambda: "this user may not have it")
     with pytest.raises(ConfigError, match=r"may not have it; allow it .* leave out runs\.real_time_workers"):
         worker_module._go_first()
 

@@ -421,7 +421,18 @@ def error_text(error: BaseException) -> str:
         said = str(error)
     except Exception as failed:  # noqa: BLE001 (code of others)
         said = f"{type(error).__name__}, whose text can't be told: {type(failed).__name__}"
-    return said.encode(errors="backslashreplace").decode()
+    return sendable(said)
+
+
+def sendable(text: str) -> str:
+    r"""Return a text without half characters, such as stand in names of files that are not in UTF-8.
+
+    Examples
+    --------
+    >>> sendable("no file a\udcff.txt")
+    'no file a\\udcff.txt'
+    """
+    return text.encode(errors="backslashreplace").decode()
 
 
 def message_of(error: BaseException) -> str:

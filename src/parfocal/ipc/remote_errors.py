@@ -41,7 +41,7 @@ def raised(error: BaseException, service: str, command: str) -> ErrorInfo:
         service=service,
         command=command,
         remote_type=type(error).__name__,
-        remote_traceback=_sendable("".join(traceback.format_exception(error))),
+        remote_traceback=errors.sendable("".join(traceback.format_exception(error))),
     )
 
 
@@ -63,7 +63,7 @@ def refused(error: errors.CommandError, service: str, command: str) -> ErrorInfo
         service=service,
         command=command,
         phase=getattr(error, "phase", ""),
-        reason=_sendable(getattr(error, "reason", "")),
+        reason=errors.sendable(getattr(error, "reason", "")),
     )
 
 
@@ -80,11 +80,6 @@ def unreadable_reply(data: Any, error: errors.ProtocolError, service: str) -> Re
     except msgspec.MsgspecError:
         return None
     return Reply(id, error=refused(error, service, ""))
-
-
-def _sendable(text: str) -> str:
-    """Return the text without half characters, such as stand in names of files that are not in UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def revive(info: ErrorInfo) -> errors.CommandError:

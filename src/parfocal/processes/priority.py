@@ -108,5 +108,17 @@ def check_real_time(specs: Iterable[ServiceSpec]) -> None:
         If they may not; names them, and tells what to do.
     """
     names = ", ".join(spec.name for spec in specs if spec.real_time)
-    if names and (why := why_no_real_time()):
-        raise ConfigError(f"real-time priority for {names}: {why}; {ALLOW}, or leave them out of real_time")
+    if names:
+        check_allowed(names, "leave them out of real_time")
+
+
+def check_allowed(whom: str, instead: str) -> None:
+    """Check that processes of this user may have real-time priority.
+
+    Raises
+    ------
+    ConfigError
+        If they may not; names for `whom`, and tells what to do, or to do `instead`.
+    """
+    if why := why_no_real_time():
+        raise ConfigError(f"real-time priority for {whom}: {why}; {ALLOW}, or {instead}")

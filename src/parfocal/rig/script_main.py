@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import IO, TYPE_CHECKING, cast
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ParfocalError, error_text
+from parfocal.core.errors import ParfocalError, error_text, sendable
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.identity import give_title
 from parfocal.processes.system import end_group
@@ -91,7 +91,7 @@ def _run(script: ScriptSource, lab: Lab) -> ScriptEnded:
         lab._finish_runs()
         return ScriptEnded(stopped=True)
     except SystemExit as exit:
-        return ScriptEnded(error=_sendable(f"it left with sys.exit({exit.code!r})"), kind="SystemExit")
+        return ScriptEnded(error=_told(f"it left with sys.exit({exit.code!r})"), kind="SystemExit")
     except BaseException as error:  # noqa: BLE001 (the border of the script: its run has failed)
         _print(error, script)
         return _failed(error, script)
@@ -140,16 +140,16 @@ def _keep_from_forks(*pipes: int) -> None:
         os.register_at_fork(after_in_child=forked)
 
 
-def _sendable(text: str) -> str:
+def _told(text: str) -> str:
     r"""Return a text as it is told: its begin, without what UTF-8 has no place for. The log has all of it.
 
     Examples
     --------
-    >>> _sendable("no file a\udcff.txt")
+    >>> _told("no file a\udcff.txt")
     'no file a\\udcff.txt'
     """
     told = text if len(text) <= _MOST_TOLD else f"{text[:_MOST_TOLD]} ..."
-    return told.encode(errors="backslashreplace").decode()
+    return sendable(told)
 
 
 def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
@@ -159,7 +159,7 @@ def _failed(error: BaseException, script: ScriptSource) -> ScriptEnded:
     ]
     where = f" ({script.name}, line {lines[-1]})" if lines else ""
     kind = type(error).__name__
-    return ScriptEnded(error=f"{_sendable(f'{kind}: {error_text(error)}')}{where}", kind=kind)
+    return ScriptEnded(error=f"{_told(f'{kind}: {error_text(error)}')}{where}", kind=kind)
 
 
 def _print(error: BaseException, script: ScriptSource) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from parfocal.core.errors import sendable
+
 _DEEPEST = 50
 
 
@@ -44,4 +46,4 @@ def spelled(value: Any, depth: int = 0) -> Any:
             return value
         case int():
             return value if -(2**63) <= value < 2**64 else hex(value)
-    return str(value).encode(errors="backslashreplace").decode()
+    return sendable(str(value))

@@ -19,10 +19,10 @@ import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ConfigError, ParfocalError, StorageError, StreamError, error_text
+from parfocal.core.errors import ParfocalError, StorageError, StreamError, error_text
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.loading import load_object
-from parfocal.processes.priority import ALLOW, take_for_process, why_no_real_time
+from parfocal.processes.priority import check_allowed, take_for_process
 from parfocal.runs.pipeline.freed_memory import keep_freed_memory
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, StepError, ToWorker, Warmed, WorkerSetup
 from parfocal.runs.pipeline.running import PipelineRunner
@@ -151,8 +151,7 @@ def _serve(jobs: MessageReader[ToWorker], answers: MessageWriter) -> None:
 
 def _go_first() -> None:
     """Have this process go before all of ordinary priority; `ConfigError` if it may not."""
-    if why := why_no_real_time():
-        raise ConfigError(f"real-time priority: {why}; {ALLOW}, or leave out runs.real_time_workers")
+    check_allowed("the workers of the pipeline", "leave out runs.real_time_workers")
     take_for_process()
 
 
