@@ -137,6 +137,19 @@ def try_lock(fd: int) -> bool:
     return True
 
 
+def unlock(fd: int) -> None:
+    """Let go of what `try_lock` has locked; to close the file does that, too."""
+    if WINDOWS:
+        import msvcrt
+
+        os.lseek(fd, 1 << 30, os.SEEK_SET)
+        msvcrt.locking(fd, msvcrt.LK_UNLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+    else:
+        import fcntl
+
+        fcntl.flock(fd, fcntl.LOCK_UN)
+
+
 def user_runtime_root() -> Path:
     """Return the folder of this user's locks, records and sockets, which a restart of the machine may clear.
 

@@ -7,6 +7,8 @@ from itertools import pairwise
 import msgspec
 
 _STEPS_KEPT = 32
+STEPS_OF_A_CHANGE = 2
+"""How many steps a change adds at most: now, and when the shutter arrives."""
 
 
 class LightStep(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError, nearest
-from parfocal.devices.simulated.microscope.lights import SampleLight
+from parfocal.devices.simulated.microscope.lights import STEPS_OF_A_CHANGE, SampleLight
 from parfocal.devices.simulated.microscope.patterns import ModulatorPattern, patterns_kept, shared_patterns
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 from parfocal.processes.mapped import mapped_file
@@ -161,7 +161,7 @@ class SharedSample:
             entries = self._entries[: int(self._count[0])]
             (found,) = np.nonzero((entries["time_ns"] == ahead.time_ns) & (entries["light"] == number))
             entries["light"][found] = _WITHDRAWN
-        for step in new.steps:
+        for step in new.steps[-STEPS_OF_A_CHANGE:]:
             if step not in old.steps:
                 self._entries[int(self._count[0]) % _LOG_ENTRIES] = (step.time_ns, step.level, number)
                 self._count[0] += 1
