@@ -81,6 +81,7 @@ class CameraHost(ExposureCommands):
         self._snaps = Snaps()
         self._stopped_by = ""  # who ended the newest sequence before its end
         self._snap_camera = SnapCamera(self.device, self._expose)
+        self._counting = self.device if isinstance(self.device, CountsFrames) else None
         self._set_again()
         self._sequence_ns = self._read_ns = clock.monotonic_ns()
         self._writer = StreamWriter(context.streams, context.service, self.device.spec, self.settings.slots)
@@ -326,8 +327,8 @@ class CameraHost(ExposureCommands):
         if not counts.was_running:
             return
         made = counts.next_frame
-        if isinstance(self.device, CountsFrames):
-            made = counts.first_frame + self.device.next_frame()
+        if self._counting is not None:
+            made = counts.first_frame + self._counting.next_frame()
         elif not stopped:
             made += counts.sequence_left or 0
         counts.end_sequence()

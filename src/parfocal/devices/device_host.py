@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from parfocal.core.errors import BadInputError, ConfigError, DeviceError, MadeSafeError
 from parfocal.core.protocols import (
     CanFail,
-    HasLimits,
     HasTimes,
     HasVersions,
     SavesRecord,
@@ -21,7 +20,7 @@ from parfocal.core.protocols import (
 )
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
-from parfocal.devices.limits import check_limits
+from parfocal.devices.limits import check_values, limits_of
 from parfocal.devices.registry import (
     check_settings,
     load_device,
@@ -110,7 +109,7 @@ class DeviceHost(Service):
             stack.callback(device.close)
             stack.callback(device.make_safe)
             device.open()
-            self.device = device
+            self.device, self._limits = device, limits_of(device)
             self.surround(stack)
             self._closing = stack.pop_all()
 
@@ -126,7 +125,7 @@ class DeviceHost(Service):
     @command(lane=RECEIVER, effect="reads")
     def declared_limits(self) -> dict[str, tuple[float, float]]:
         """Return the lowest and the highest value of each argument for which the device declares them."""
-        return dict(self.device.limits()) if isinstance(self.device, HasLimits) else {}
+        return dict(self._limits())
 
     @command(lane=LOOP, effect="reads")
     def declared_times(self) -> dict[str, float]:
@@ -140,7 +139,7 @@ class DeviceHost(Service):
 
     def check_limits(self, **values: float) -> None:
         """Refuse values that are no numbers or beyond what the device declares, with `BadInputError`."""
-        check_limits(self.device, values)
+        check_values(self._limits(), values)
 
     def fixed_settings(self) -> FixedSettings:
         """Return the device, and its options unless it takes them while it is open."""

@@ -9,7 +9,7 @@ from parfocal.core.errors import BadInputError
 from parfocal.core.protocols import HasLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 POWERS = (0.0, 1.0)
 """The least and the greatest power of a light."""
@@ -33,7 +33,15 @@ def check_limits(device: Any, values: Mapping[str, float]) -> None:
     Traceback (most recent call last):
     parfocal.core.errors.BadInputError: exposure_ms must lie from 0.01 to 10000, not -5.0
     """
-    check_values(device.limits() if isinstance(device, HasLimits) else {}, values)
+    check_values(limits_of(device)(), values)
+
+
+def limits_of(device: Any) -> Callable[[], Mapping[str, tuple[float, float]]]:
+    """Return what tells the limits that a device declares; {} if it declares none.
+
+    Whether it does is looked at here alone: that takes longer than the check of a value.
+    """
+    return device.limits if isinstance(device, HasLimits) else dict
 
 
 def check_values(declared: Mapping[str, tuple[float, float]], values: Mapping[str, float]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parfocal.core.protocols import CanAbort, TakesEvents
-from parfocal.devices.limits import check_limits
+from parfocal.devices.limits import check_values, limits_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ class SnapCamera:
     """
 
     def __init__(self, device: Camera, expose: Callable[[int], None]) -> None:
-        self._device, self._expose = device, expose
+        self._device, self._expose, self._limits = device, expose, limits_of(device)
         self._takes_events = device if isinstance(device, TakesEvents) else None
         self._can_abort = device if isinstance(device, CanAbort) else None
 
@@ -46,7 +46,7 @@ class SnapCamera:
         """
         device = self._device
         if request.exposure_ms is not None and request.exposure_ms != device.exposure_ms():
-            check_limits(device, {"exposure_ms": request.exposure_ms})
+            check_values(self._limits(), {"exposure_ms": request.exposure_ms})
             device.set_exposure_ms(request.exposure_ms)
         if self._takes_events is not None and (request.event >= 0 or request.time_s is not None):
             self._takes_events.next_event(request.event, request.time_s, request.index)

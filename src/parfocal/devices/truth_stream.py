@@ -29,7 +29,8 @@ class TruthStream:
     """
 
     def __init__(self, device: Camera, name: str) -> None:
-        self._device, self._name = device, name
+        self._truth = device if isinstance(device, KnowsTruth) else None
+        self._name = name
         self._writer: StreamWriter | None = None
 
     def open(self, folder: Path, stream: str) -> StreamWriter:
@@ -61,6 +62,6 @@ class TruthStream:
         return True
 
     def _knowing(self) -> KnowsTruth:
-        if not isinstance(self._device, KnowsTruth):
+        if self._truth is None:
             raise BadInputError(f"camera {self._name!r} does not know the truth; set truth = ''")
-        return self._device
+        return self._truth

@@ -39,7 +39,7 @@ class World:
 
     def motion(self, name: str, now_ns: int, home: float = 0.0) -> Motion:
         """Return the move of `name` that held at `now_ns`, or the oldest one that is kept."""
-        motions = self._motions(name).last()
+        motions = self.moves(name)
         return motion_at(motions, now_ns) if motions else Motion(home, home, 0, 1.0)
 
     def position(self, name: str, now_ns: int, home: float = 0.0) -> float:
@@ -50,6 +50,10 @@ class World:
         """Send `name` from where it is now (from `home` the first time) to `target`, units per second."""
         origin = self.position(name, now_ns, home)
         self._motions(name).add(Motion(origin, target, now_ns, speed))
+
+    def moves(self, name: str) -> tuple[Motion, ...]:
+        """Return the last moves of `name`, oldest first: the same tuple until it is moved again."""
+        return self._motions(name).last()
 
     def _motions(self, name: str) -> Motions:
         """Return the moves of a thing; it is made when it is first asked for."""

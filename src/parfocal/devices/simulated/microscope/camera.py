@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -131,12 +132,13 @@ class MicroscopeCamera(ExposingCamera):
         exposure = self._exposures.begin(timeout_s)
         if exposure is None:
             return None
+        before = self._seen()
         view = self._view(exposure)
         self._draw(out, exposure, view)
         take_effect = self._effect(exposure, view)
         header = self._exposures.end(exposure)
         if header is not None:
-            if (seen := self._view(exposure)) != view:  # the light was changed meanwhile
+            if self._is_changed(before) and (seen := self._view(exposure)) != view:
                 self._draw(out, exposure, seen)
                 take_effect = self._effect(exposure, seen)
             take_effect()
@@ -197,6 +199,14 @@ class MicroscopeCamera(ExposingCamera):
             filter=filter_at(self._settings.filters, at(FILTER, start_ns)),
             levels=tuple((name, light.mean_level(start_ns, end_ns)) for name, light in lights.items()),
         )
+
+    def _seen(self) -> tuple[object, ...]:
+        """Return what a view is made of: each one is the same object until it is changed."""
+        return self._opened().read(), *(self._world.moves(name) for name in ("x_um", "y_um", "z_um", FILTER))
+
+    def _is_changed(self, before: tuple[object, ...]) -> bool:
+        """Whether something was changed since `_seen`: a frame is waited for, and a view takes longer."""
+        return not all(map(is_, before, self._seen()))
 
     def _opened(self) -> SharedState[WorldLight]:
         if self._sample is None:

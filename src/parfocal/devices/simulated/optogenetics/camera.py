@@ -92,6 +92,9 @@ class OptogeneticsCamera(MicroscopeCamera):
             )
         return shown[name]
 
+    def _seen(self) -> tuple[object, ...]:
+        return *super()._seen(), self._patterns.read()
+
     def _view(self, exposure: Exposure) -> ExposureView:
         view = super()._view(exposure)
         levels = tuple(
