@@ -41,6 +41,18 @@ class Microscope:
             self.things.move(f"{axis}_um", target, self.clock.monotonic_ns(), 1e6)
         self.clock.advance(0.1)
 
+    def change_half_way(self, change):
+        """Have `change` called in the middle of the next wait, such as that for the end of an exposure."""
+        wait = self.clock.wait
+
+        def wait_half(event, timeout_s):
+            self.clock.wait = wait
+            self.clock.advance(timeout_s / 2)
+            change()
+            return wait(event, timeout_s / 2)
+
+        self.clock.wait = wait_half
+
     def image(self, channel=None, event=-1, time_s=None):
         """Take one image; return it as float above the offset, and keep its header."""
         if channel is not None:

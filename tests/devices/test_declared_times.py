@@ -64,3 +64,15 @@ def test_a_frame_can_be_read_when_its_readout_is_over():
     header = schedule.end(schedule.begin(1.0))
     assert header.time_ns - began_ns == 20_000_000
     assert clock.monotonic_ns() - began_ns == 50_000_000
+
+
+def test_the_first_exposure_of_a_sequence_begins_with_it_and_each_other_one_when_it_is_asked_for():
+    clock = JumpClock()
+    schedule = ExposureSchedule(clock, frame_rate_hz=None, exposure_ms=20, instant=False)
+    schedule.start(2)
+    began_ns = clock.monotonic_ns()
+    for late_s, begin_ns in ((0.003, 0), (0.005, 25_000_000)):
+        clock.advance(late_s)
+        exposure = schedule.begin(1.0)
+        assert exposure.start_ns - began_ns == begin_ns
+        schedule.end(exposure)

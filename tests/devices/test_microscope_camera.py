@@ -107,6 +107,21 @@ def test_light_that_goes_off_during_an_exposure_is_seen_until_then(scope):
     assert out.mean() - OFFSET == pytest.approx(full * 25 / 20, rel=0.02)
 
 
+def test_light_that_goes_off_while_its_image_is_waited_for_is_seen_until_then(scope):
+    full = scope.image("stimulation").mean()
+    scope.change_half_way(lambda: scope.channels.call("off"))
+    assert scope.image().mean() == pytest.approx(full / 2, rel=0.02)
+
+
+def test_a_stage_that_moves_while_an_image_is_waited_for_is_where_it_was_at_its_begin(scope):
+    still = scope.image("nucleus", time_s=0.0)
+    scope.change_half_way(lambda: scope.things.move("x_um", 50.0, scope.clock.monotonic_ns()))
+    moving = scope.image(time_s=0.0)
+    after = scope.image(time_s=0.0)
+    assert np.corrcoef(moving.ravel(), still.ravel())[0, 1] > 0.9
+    assert np.corrcoef(after.ravel(), still.ravel())[0, 1] < 0.5
+
+
 def test_a_wheel_that_moves_lets_no_light_through(scope):
     scope.channels.call("set_channel", "nucleus")
     scope.things.move("filter", 2.0, scope.clock.monotonic_ns(), 1e-3)

@@ -173,6 +173,18 @@ def test_a_camera_that_is_late_has_light_and_place_as_they_were_when_it_exposed(
     assert late.truth()["lit"].any()
 
 
+def test_a_mask_that_changes_while_its_image_is_waited_for_is_seen(make):
+    microscope = make()
+    left_half = pack_mask(right_half()[:, ::-1])
+    shown = [microscope.stimulate(pattern, 1, 0.0) for pattern in (right_half(), right_half()[:, ::-1])]
+    microscope.modulator.call("show_pattern", pack_mask(right_half()))
+    microscope.channels.call("set_channel", "stimulation")
+    microscope.change_half_way(lambda: microscope.modulator.call("show_pattern", left_half))
+    changed = Microscope.image(microscope, event=1, time_s=0.0)
+    assert not np.array_equal(*shown)
+    np.testing.assert_array_equal(changed, shown[1])
+
+
 def test_what_light_has_done_outlives_the_camera_and_ends_with_the_run(make):
     microscope = make()
     microscope.stimulate(right_half(), 0, 0.0)

@@ -39,7 +39,8 @@ class Exposure:
 class ExposureSchedule:
     """The timing of a simulated or replayed camera.
 
-    Frame n of a sequence ends its exposure n + 1 periods after `start`, whether anybody reads or not. Like a
+    Frame n of a sequence ends its exposure n + 1 periods after `start`, whether anybody reads or not; without
+    a frame rate the first exposure begins at `start`, and each other one when it is asked for. Like a
     driver, it keeps `buffer_frames` for a reader that comes late; older ones are lost and leave a gap in the
     frame numbers. Called by one thread at a time, but for `stop` and `faults`.
 
@@ -48,7 +49,7 @@ class ExposureSchedule:
     clock : Clock
         The only time it goes by.
     frame_rate_hz : float or None
-        None: each frame is exposed when it is asked for, and none is ever lost.
+        None: each frame but the first is exposed when it is asked for, and none is ever lost.
     exposure_ms : float
         Cut to the period.
     buffer_frames : int
@@ -135,7 +136,7 @@ class ExposureSchedule:
             raise DeviceError("the camera is running; stop it before starting another sequence")
         self._left = count
         self._previous_end = self._clock.monotonic_ns()
-        self._begun_ns = None
+        self._begun_ns = None if self._instant else self._previous_end
         self._halted.clear()
 
     def stop(self) -> None:

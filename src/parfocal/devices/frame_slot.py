@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from numpy.typing import NDArray
 
     from parfocal.core.frames import FrameHeader
@@ -27,7 +28,7 @@ class FrameSlot:
         self._writer = writer
         self._wait_s = wait_s
         self._slot: Slot | None = None
-        self._lend = ExitStack()
+        self._loan: AbstractContextManager[Slot]
 
     def pixels(self) -> NDArray[Any]:
         """Return where the next frame goes, shared memory of (y, x)."""
@@ -40,17 +41,18 @@ class FrameSlot:
     def commit(self) -> None:
         """Publish the frame."""
         self._slot = None
-        self._lend.close()
+        self._loan.__exit__(None, None, None)
 
     def close(self) -> None:
         """Give the slot back unfilled; another one is borrowed when it is wanted. Idempotent."""
         if self._slot is not None:
             self._slot = None
-            self._lend.pop_all().__exit__(_NoFrame, _NoFrame(), None)
+            self._loan.__exit__(_NoFrame, _NoFrame(), None)
 
     def _borrowed(self) -> Slot:
         if self._slot is None:
-            self._slot = self._lend.enter_context(self._writer.slot(timeout_s=self._wait_s))
+            self._loan = self._writer.slot(timeout_s=self._wait_s)
+            self._slot = self._loan.__enter__()
         return self._slot
 
 
