@@ -16,6 +16,7 @@ from _timing import Timing, timed, timing
 
 import parfocal
 from parfocal.core.frames import RowSpec
+from parfocal.processes.awake import why_not_awake
 from parfocal.processes.priority import why_no_real_time
 from parfocal.rig.opening import load_source
 from parfocal.runs import Pipeline, Sequence, Step
@@ -39,7 +40,7 @@ TRACKED = Pipeline(
     stimulate=f"{STEPS}masks:cells",
     late="hold",
 )
-FIRST = ", real-time priority"
+FIRST = ", real-time priority, processors awake"
 LOOPS = {
     "trivial mask": (TRIVIAL, "<= 3", "<= 10"),
     f"trivial mask{FIRST}": (TRIVIAL, "<= 3", "<= 10"),
@@ -63,13 +64,14 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
     The trivial mask is the same each time, so the modulator has its pattern already; with a new one each time
     it was 0.4 ms more.
 
-    Once more with real-time priority for the services that such a loop waits for, as a rig file may ask for.
-    The last rows are what cannot be gone below on this machine: the same calls as echoes of bare pyzmq.
+    Once more with real-time priority for the services that such a loop waits for, and processors that are
+    kept awake, as a rig file may ask for. The last rows are what cannot be gone below on this machine: the
+    same calls as echoes of bare pyzmq.
     """
     loops = size.of(2000, 300, 4)
     for name, (pipeline, *wanted) in LOOPS.items():
         goes_first = GO_FIRST if FIRST in name else ()
-        if goes_first and (why := why_no_real_time()):
+        if goes_first and (why := why_no_real_time() or why_not_awake()):
             yield Row(f"image to stimulation, {name}: median", Failed(why), "ms", wanted[0], PEER, NO_PEER)
             continue
         took = loop_ms(pipeline, loops, goes_first)
@@ -108,7 +110,8 @@ def floor(loops: int) -> Timing:
 def loop_ms(pipeline: Pipeline, loops: int, goes_first: tuple[str, ...] = ()) -> Any:
     """Carry out a closed loop; return from image to stimulation, ms, in the order of the stimuli.
 
-    `goes_first` are the services with real-time priority; with any, the worker of the pipeline has it, too.
+    `goes_first` are the services with real-time priority; with any, the worker of the pipeline has it, too,
+    and processors are kept awake.
     """
     plan = Sequence(
         time_plan={"interval": 0, "loops": loops},
@@ -122,6 +125,7 @@ def loop_ms(pipeline: Pipeline, loops: int, goes_first: tuple[str, ...] = ()) ->
             "recorder.folder": f"{folder}/runs",
             "modulator.calibration_file": f"{folder}/calibration.json",
             "runs.real_time_workers": bool(goes_first),
+            "runs.keep_awake": bool(goes_first),
             "channels.options.presets.stimulation.filter": "nucleus",
             "excitation.options.shutter_s": 0.0,
             "stimulation.options.shutter_s": 0.0,

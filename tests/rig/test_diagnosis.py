@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from parfocal.processes import awake
 from parfocal.rig import diagnosis
 
 
@@ -47,3 +48,16 @@ def test_real_time_priority_that_is_not_allowed_is_told_with_a_remedy(
     assert not finding.ok
     assert not finding.needed
     assert "limits.conf" in finding.remedy
+
+
+def test_processors_that_may_not_be_kept_awake_are_told_with_a_remedy_if_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(diagnosis, "why_not_awake", lambda: "this user may not")
+    monkeypatch.setattr(awake, "DEVICE", tmp_path)
+    finding = found("processors awake")
+    assert not finding.ok
+    assert not finding.needed
+    assert "udev" in finding.remedy
+    monkeypatch.setattr(awake, "DEVICE", tmp_path / "none")
+    assert found("processors awake").remedy == ""

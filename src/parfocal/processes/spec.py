@@ -62,6 +62,8 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         The service that it was made for, such as a tracker's worker, and is removed with; "" for none.
     real_time : bool
         Whether its process goes before all of ordinary priority, see `parfocal.processes.priority`.
+    keep_awake : bool
+        Whether it keeps processors awake while it has something to do, see `parfocal.processes.awake`.
 
     Examples
     --------
@@ -85,6 +87,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ends_first: bool = False
     part_of: str = ""
     real_time: bool = False
+    keep_awake: bool = False
 
     def __post_init__(self) -> None:
         check_name(self.name, "service")

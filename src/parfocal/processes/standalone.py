@@ -27,6 +27,7 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock, poll_until
 from parfocal.core.errors import ProcessError, ServiceUnavailableError
 from parfocal.core.files import private_folder
 from parfocal.processes import directory
+from parfocal.processes.awake import check_awake
 from parfocal.processes.directory import SERVICES_FOLDER, ServiceRecord, read_record, write_record
 from parfocal.processes.folders import lock_folder
 from parfocal.processes.heartbeat import read_stamps, step_over_at
@@ -100,7 +101,7 @@ def start_service(
     Raises
     ------
     ConfigError
-        If it wants real-time priority, and this user may not have it.
+        If it wants real-time priority, or to keep processors awake, and this user may not.
     ProcessError
         If somebody else is about to start it, and does not get on with it.
     """
@@ -109,6 +110,7 @@ def start_service(
     if found is not None and found.process.alive:
         return found
     check_real_time((spec,))
+    check_awake((spec,))
     root = private_folder(private_folder(directory.runtime_root(), directory.RUNTIME_DIR) / SERVICES_FOLDER)
     with held_file(root / f"{spec.name}.lock", "start", _START_LOCK_WITHIN_S) as held:
         if not held:

@@ -17,6 +17,7 @@ from parfocal.core.status import AddedPanel, ProcessStatus, RigStatus
 from parfocal.ipc import Client, CommandTable, Server
 from parfocal.processes import directory, lifecycle
 from parfocal.processes.announcer import Announcer
+from parfocal.processes.awake import check_awake
 from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.fork_server import ForkServer
@@ -103,7 +104,8 @@ class Supervisor:
         AlreadyRunningError
             If a rig of that name runs; names its pid.
         ConfigError
-            If a service wants real-time priority, and this user may not have it. Nothing was started.
+            If a service wants real-time priority, or to keep processors awake, and this user may not.
+            Nothing was started.
         StartError
             If a service did not become ready; carries its own error. Everything was ended again.
         ProcessError
@@ -248,7 +250,7 @@ class Supervisor:
         ------
         ConfigError
             If there is a service of such a name, one depends on a service that there isn't, or one wants
-            real-time priority, and this user may not have it.
+            real-time priority, or to keep processors awake, and this user may not.
         StartError
             If one did not become ready; carries its own error. Those before it were removed again.
         ProcessError
@@ -256,6 +258,7 @@ class Supervisor:
         """
         supervision = self._running("no service can be added")
         check_real_time(specs)
+        check_awake(specs)
         with ExitStack() as undo:
             for spec in specs:
                 supervision.add(spec).result()
@@ -342,6 +345,7 @@ class Supervisor:
     def _prepare(self) -> Supervision:
         """Claim the name, and bring up what a rig has beside its services."""
         check_real_time(self._specs)
+        check_awake(self._specs)
         folders = RigFolders.claim(self.rig)
         self._resources.callback(folders.release)
         server = Server(CommandTable.of(RigCommands(self)), folders.runtime, RIG_SERVICE)

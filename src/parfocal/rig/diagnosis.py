@@ -15,6 +15,7 @@ import psutil
 
 from parfocal.devices.micromanager.mmcore import INSTALL, library_versions
 from parfocal.processes import directory, folders, loading
+from parfocal.processes.awake import how_to_allow, why_not_awake
 from parfocal.processes.priority import ALLOW, why_no_real_time
 from parfocal.rig.probing import all_entries, probe
 
@@ -52,6 +53,7 @@ def diagnose() -> tuple[Finding, ...]:
         _shared_memory(),
         _open_files(),
         _real_time(),
+        _awake(),
         _paths(),
         _logout(),
         _micromanager(),
@@ -118,6 +120,15 @@ def _real_time() -> Finding:
     found = f"not for services: {why}" if why else "allowed, to services that a rig file names in real_time"
     return Finding(
         what="real-time priority", found=found, ok=not why, remedy=ALLOW if why else "", needed=False
+    )
+
+
+def _awake() -> Finding:
+    """Look whether runs may keep processors awake: only a rig whose file asks for it needs that."""
+    why = why_not_awake()
+    found = f"not while runs go on: {why}" if why else "allowed, while runs of a rig with keep_awake go on"
+    return Finding(
+        what="processors awake", found=found, ok=not why, remedy=how_to_allow() if why else "", needed=False
     )
 
 

@@ -89,6 +89,7 @@ def run_spec(config: RigConfig) -> ServiceSpec:
         depends_on=tuple(sorted(set(parts_of(settings)))),
         start_timeout_s=_START_S,
         ends_first=True,
+        keep_awake=settings.keep_awake,
     )
 
 

@@ -25,12 +25,13 @@ from parfocal.runs.performing import Performer
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.plans.survey import layout_of
 from parfocal.runs.question import check_asked
-from parfocal.runs.run_thread import RunThread
+from parfocal.runs.run_thread import NOTHING, RunThread
 from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from parfocal.core.clock import Clock
     from parfocal.core.run_status import FailurePolicy, ResumePolicy, RunStatus
@@ -205,9 +206,9 @@ class RunEngine:
             analysis.connect(self._wake.set, self.noted, instruments.prepare)
         self._thread = RunThread(self._work, f"run {self.name}")
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def start(self, held: AbstractContextManager[object] = NOTHING) -> None:
+        """Begin; `held` is let go of at the end."""
+        self._thread.start(held)
         if self._watch is not None:
             self._watch.start(self.observed, lambda: self.lag_ms, self._is_analysing)
 

@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from parfocal.core.errors import ConfigError
 from parfocal.processes import RIG_GONE
 from parfocal.runs.last_run import UnfinishedRun
+from parfocal.runs.run_thread import NOTHING
 from parfocal.runs.watch import TOPIC
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from parfocal.core.run_status import RunStatus
     from parfocal.processes import ServiceContext
     from parfocal.runs.engine import RunEngine
@@ -30,10 +35,18 @@ class RunLifetimes:
         All of them.
     last : LastRuns
         Keeps on the disk which go on.
+    hold : callable
+        Returns what each of them holds as long as it goes on; `ConfigError` if it can't be had.
     """
 
-    def __init__(self, context: ServiceContext, runs: RunTable, last: LastRuns) -> None:
-        self._context, self._runs, self._last = context, runs, last
+    def __init__(
+        self,
+        context: ServiceContext,
+        runs: RunTable,
+        last: LastRuns,
+        hold: Callable[[], AbstractContextManager[object]] = lambda: NOTHING,
+    ) -> None:
+        self._context, self._runs, self._last, self._hold = context, runs, last, hold
         self._refused = ""  # why the disk did not take last which runs go on
 
     def begin(self, run: KnownRun, change: str) -> RunStatus:
@@ -44,17 +57,22 @@ class RunLifetimes:
         control = run.control
         assert control is not None
         self.tell(change, run.status())
+        held = NOTHING
         try:
+            held = self._hold()
             self._last.keep(self._going_on)
             if run.engine is not None and run.instruments is not None and run.instruments.records:
                 self._last.at(run.engine.counts.consumed)
+        except ConfigError as error:
+            control.fail(str(error))
+            raise
         except OSError as error:
             control.fail(f"the disk does not take that it goes on: {error}")
             raise
         finally:
             if ending := self._context.stop_reason():  # `make_safe` may have looked before it was there
                 _end_one(control, ending, failed=ending == RIG_GONE)
-            control.start()
+            control.start(held)
         with self._runs.steering:
             parent = self._runs.find(control.parent).script if control.parent else None
             if parent is not None and not parent.may_change:

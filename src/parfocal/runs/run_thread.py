@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+NOTHING: AbstractContextManager[object] = nullcontext()
+"""What a run holds that needs nothing beside its instruments."""
 
 
 class RunThread:
@@ -32,11 +37,12 @@ class RunThread:
     """
 
     def __init__(self, work: Callable[[], None], name: str) -> None:
-        self._work, self._over = work, threading.Event()
+        self._work, self._over, self._held = work, threading.Event(), NOTHING
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
+    def start(self, held: AbstractContextManager[object] = NOTHING) -> None:
+        """Begin; `held` is let go of at the end."""
+        self._held = held
         self._thread.start()
 
     def join(self, timeout_s: float | None = None) -> bool:
@@ -48,6 +54,7 @@ class RunThread:
 
     def _run(self) -> None:
         try:
-            self._work()
+            with self._held:
+                self._work()
         finally:
             self._over.set()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.errors import CommandError
 from parfocal.processes import RIG_GONE, FixedSettings, Service, ServiceContext, directory
+from parfocal.processes.awake import keep_awake
 from parfocal.runs.commands.starting import StartCommands
 from parfocal.runs.commands.statuses import StatusCommands
 from parfocal.runs.event_log import LogWriter
@@ -15,11 +16,14 @@ from parfocal.runs.last_run import LastRuns
 from parfocal.runs.left_run import close_left_run
 from parfocal.runs.lifetimes import RunLifetimes
 from parfocal.runs.run_table import KnownRun, RunTable
+from parfocal.runs.run_thread import NOTHING
 from parfocal.runs.scripts.script_starter import ScriptStarter
 from parfocal.runs.settings import RunSettings
 from parfocal.runs.starting import RunStarter
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from parfocal.core.run_status import RunStatus
 
 _LOOK_S = 0.25
@@ -52,7 +56,7 @@ class RunService(StartCommands, StatusCommands, Service):
         last = LastRuns(
             context.folder / f"{context.service}.unfinished", context.streams / f"{context.service}.counts"
         )
-        self.lifetimes = RunLifetimes(context, self.runs, last)
+        self.lifetimes = RunLifetimes(context, self.runs, last, self._held)
         self._context = context
         for left in last.unfinished():
             self.runs.add(left.run, KnownRun(None, None, close_left_run(left, context, self.settings)))
@@ -101,6 +105,10 @@ class RunService(StartCommands, StatusCommands, Service):
         """Tell a new state of a run; what is slower the loop does. Called under the lock of that run."""
         self.lifetimes.tell("ended" if status.ended else "state", status)
         self._context.wake()
+
+    def _held(self) -> AbstractContextManager[object]:
+        """Return what a run holds as long as it goes on."""
+        return keep_awake(self._context.service) if self.settings.keep_awake else NOTHING
 
     def _keep_times(self) -> None:
         if self.settings.keep_times:

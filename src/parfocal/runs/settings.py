@@ -66,6 +66,9 @@ class RunSettings(BaseModel):
     real_time_workers : bool
         Whether the workers of pipelines go before all other programs, too, once they are warm: for steps that
         take some milliseconds. Only where the rig file has "runs" in ``real_time``.
+    keep_awake : bool
+        Whether processors are kept awake while a run goes on, so that none has to wake up for a stimulus:
+        idle ones burn as much power then as those at work. See `parfocal.processes.awake`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -97,6 +100,7 @@ class RunSettings(BaseModel):
     stored_events: str = ""
     script_process: str = ""
     real_time_workers: bool = False
+    keep_awake: bool = False
 
     @field_validator("interlocks", mode="before")
     @classmethod

@@ -9,7 +9,7 @@ from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.run_status import RunCommand
 from parfocal.runs.machine import inputs
 from parfocal.runs.question import check_asked
-from parfocal.runs.run_thread import RunThread
+from parfocal.runs.run_thread import NOTHING, RunThread
 from parfocal.runs.scripts.messages import ClaimService, FromScript, ScriptStep, ServiceClaimed, StopScript
 from parfocal.runs.scripts.script_machine import (
     ScriptClosed,
@@ -24,6 +24,7 @@ from parfocal.runs.scripts.script_snapshot import ScriptFacts, script_status
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from parfocal.core.clock import Clock
     from parfocal.core.messages import Interference
@@ -84,9 +85,9 @@ class ScriptRun:
         self._kill.daemon = True
         self._thread = RunThread(self._work, f"script {self.name}")
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def start(self, held: AbstractContextManager[object] = NOTHING) -> None:
+        """Begin; `held` is let go of at the end."""
+        self._thread.start(held)
 
     def join(self, timeout_s: float | None = None) -> bool:
         """Wait for its end, also of one that is yet to be started; return whether it has ended."""
