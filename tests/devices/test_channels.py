@@ -14,7 +14,9 @@ from parfocal.core.errors import (
 )
 from parfocal.devices.camera import CameraHost
 from parfocal.devices.channels import ChannelsHost
+from parfocal.devices.context import DeviceContext
 from parfocal.devices.light import LightHost
+from parfocal.devices.simulated.world import World
 from parfocal.testing.clock import JumpClock
 from parfocal.testing.local_rig import LocalCall, LocalRig
 
@@ -96,6 +98,28 @@ def test_lights_that_were_switched_off_are_asked_by_whoever_is_alone(rig, channe
     assert powers(rig) == [0.0, 0.0]
     with pytest.raises(BadInputError, match="exposure_ms"):
         channels.call("set_channel", "red", exposure_ms=1e9, alone=True)
+
+
+def test_a_filter_that_is_in_place_is_not_selected_again_by_whoever_is_alone(rig, tmp_path):
+    presets = {name: {**PRESETS[name], "filter": "nucleus"} for name in ("red", "blue")}
+    presets["dark"] = {"filter": "cytoplasm"}
+    asked = {"presets": presets, "camera": "camera", "light_path": {"device": "simulated-filters"}}
+    channels = rig.add("channels", ChannelsHost, {"options": asked})
+    wheel = World.of(DeviceContext(clock=rig.clock, folder=tmp_path))
+
+    def set_alone(name):
+        before_ns = rig.clock.monotonic_ns()
+        state = channels.call("set_channel", name, lit=False, alone=True)
+        rest_ns = round(presets[name].get("settle_s", 0.0) * 1e9)
+        assert rig.clock.monotonic_ns() - before_ns >= rest_ns, "it settles, whether a filter moves or not"
+        return state.filter, len(wheel.moves("filter"))
+
+    assert [set_alone(name) for name in ("red", "red", "blue", "red")] == [("nucleus", 1)] * 4
+    assert [set_alone(name) for name in ("dark", "red")] == [("cytoplasm", 2), ("nucleus", 3)]
+    wheel.move("filter", 2.0, rig.clock.monotonic_ns())  # somebody turns it by hand
+    assert set_alone("blue") == ("nucleus", 5)
+    channels.call("restore")
+    assert set_alone("blue") == ("nucleus", 7), "it was sent to another one, and may not have left yet"
 
 
 def test_what_never_settles_fails_in_the_dark(rig):

@@ -143,6 +143,7 @@ class ChannelPresets:
         """Find lights and camera, and open the filter wheel."""
         self._name, self._found = "", None
         self._arrived_ns: int | None = None
+        self._in_place = ""  # the filter that was selected last, once it had arrived
         if self._path is not None:
             self._path.open()
             self._check_filters(self._path.filters)
@@ -192,11 +193,14 @@ class ChannelPresets:
     def switch_channel(
         self, name: str, exposure_ms: float | None = None, power: float | None = None
     ) -> ChannelState | None:
-        """Begin to set a channel as `set_channel` does, but ask neither the camera nor what it left dark."""
+        """Begin to set a channel as `set_channel` does, but ask neither the camera nor what it left dark.
+
+        A filter that is in place is not selected again.
+        """
         self._checked_exposure(name, exposure_ms, power)
         self._leaves_camera, power_of = True, self._power_of(name, power)
         lamps = tuple(lamp for lamp in self._lamps.values() if not lamp.stays_dark(power_of(lamp.name)))
-        return self._begin(name, power, lamps)
+        return self._begin(name, power, lamps, may_stay=True)
 
     def is_settled(self) -> bool:
         """Whether the filter has arrived, and the channel's own time has passed since."""
@@ -204,10 +208,10 @@ class ChannelPresets:
         preset, now_ns = self._presets.get(self._name), self._context.clock.monotonic_ns()
         if preset is None:
             return True
-        if self._path is not None and preset.filter and self._path.filter() != preset.filter:
-            return False
         if self._arrived_ns is None:
-            self._arrived_ns = now_ns
+            if preset.filter and self._filter() != preset.filter:
+                return False
+            self._in_place, self._arrived_ns = preset.filter or self._in_place, now_ns
         return now_ns - self._arrived_ns >= preset.settle_s * 1e9
 
     def set_lit(self, lit: bool) -> ChannelState:
@@ -216,17 +220,19 @@ class ChannelPresets:
         lamp = self._lamp()
         if lamp is None:
             return self.channel()
-        setting = lamp.begin_lit() if lit else lamp.begin_dark()
-        state, *exposure_ms = all_results(setting, *self._begin_reading_camera())
-        return self._state(lamp.note(state), *exposure_ms)
+        asked = (lamp.begin_lit() if lit else lamp.begin_dark(), *self._begin_reading_camera())
+        in_the_way = self._filter()  # read while the lamp does it
+        state, *exposure_ms = all_results(*asked)
+        return self._state(lamp.note(state), in_the_way, *exposure_ms)
 
     def channel(self) -> ChannelState:
         """Return what everything stands at; not the exposure after `switch_channel`."""
         self._check_open()
         lamp, reading = self._lamp(), self._begin_reading_camera()
         if lamp is None:
-            return self._state(None, *all_results(*reading))
-        return self._state(*all_results(lamp.begin_reading(), *reading))
+            return self._state(None, self._filter(), *all_results(*reading))
+        light, *exposure_ms = all_results(lamp.begin_reading(), *reading)
+        return self._state(light, self._filter(), *exposure_ms)
 
     def restore(self, lit: bool = False) -> None:
         """Put back what was found; nothing, if no channel was set since."""
@@ -237,27 +243,52 @@ class ChannelPresets:
         lights = found.lights.items()
         darkened = [self._lamps[name].begin_dark(light.power) for name, light in lights]
         all_results(*darkened, *self._begin_exposure(found.exposure_ms))
-        if self._path is not None and found.filter:
-            self._path.select(found.filter)
+        self._select(found.filter)
         all_results(*(self._lamps[name].begin_lit() for name, light in lights if lit and light.lit))
         self._found = None  # not before: who is asked may have ended, and all is put back once it is there
 
     def _begin(
-        self, name: str, power: float | None, lamps: tuple[Lamp, ...], exposure_ms: float | None = None
+        self,
+        name: str,
+        power: float | None,
+        lamps: tuple[Lamp, ...],
+        exposure_ms: float | None = None,
+        *,
+        may_stay: bool = False,
     ) -> ChannelState | None:
-        """Begin to set a channel, with some lamps to be made dark, and an exposure for the camera or none."""
+        """Begin to set a channel, with some lamps to be made dark, and an exposure for the camera or none.
+
+        Its filter is selected when they are dark, unless it `may_stay` and is in place already.
+        """
         preset, power_of = self._presets[name], self._power_of(name, power)
         darkened = [dark.begin_dark(power_of(dark.name)) for dark in lamps]
-        answers = all_results(*darkened, *self._begin_exposure(exposure_ms))
+        asked = (*darkened, *self._begin_exposure(exposure_ms))
+        stays = may_stay and self._stays(preset.filter)  # looked at while the lamps go dark
+        answers = all_results(*asked)
         for dark, state in zip(lamps, answers, strict=False):
             dark.note(state)
-        if self._path is not None and preset.filter:
-            self._path.select(preset.filter)
-        self._name, self._arrived_ns = name, None
+        if not stays:
+            self._select(preset.filter)
+        self._name, self._arrived_ns = name, self._context.clock.monotonic_ns() if stays else None
         if not self.is_settled():
             return None
         lamp = self._lamp()
-        return self._state(None if lamp is None else lamp.state, *answers[len(lamps) :])
+        light = None if lamp is None else lamp.state
+        return self._state(light, preset.filter or self._filter(), *answers[len(lamps) :])
+
+    def _select(self, filter_name: str) -> None:
+        """Begin to bring a filter into the way; "" leaves the one that is there."""
+        if self._path is not None and filter_name:
+            self._in_place = ""
+            self._path.select(filter_name)
+
+    def _stays(self, filter_name: str) -> bool:
+        """Whether a filter was selected last, and is in the way."""
+        return filter_name != "" and filter_name == self._in_place == self._filter()
+
+    def _filter(self) -> str:
+        """Return the filter that is in the way; "" while one moves, and without a wheel."""
+        return "" if self._path is None else self._path.filter()
 
     def _power_of(self, name: str, power: float | None) -> Callable[[str], float | None]:
         """Return what tells the power that a light is to have in a channel; None for other lights."""
@@ -300,7 +331,7 @@ class ChannelPresets:
             exposure_ms = self._camera.exposure_ms(timeout_s=ANSWER_S)
             limits = self._camera.declared_limits(timeout_s=ANSWER_S)
         return FoundState(
-            filter=self._path.filter() if self._path is not None else "",
+            filter=self._filter(),
             exposure_ms=exposure_ms,
             lights={lamp.name: lamp.found(state) for lamp, state in zip(lamps, states, strict=True)},
             limits=limits,
@@ -311,14 +342,16 @@ class ChannelPresets:
         asks = self._camera is not None and not self._leaves_camera
         return [self._submit_to_camera("exposure_ms")] if asks else []
 
-    def _state(self, light: LightState | None, exposure_ms: float | None = None) -> ChannelState:
-        """Return what everything stands at, of what its lamp and the camera have answered."""
+    def _state(
+        self, light: LightState | None, filter_name: str, exposure_ms: float | None = None
+    ) -> ChannelState:
+        """Return what everything stands at, of what its lamp, the wheel and the camera have answered."""
         lamp = self._lamp()
         found = None if lamp is None or light is None else lamp.found(light)
         return ChannelState(
             name=self._name,
             light=lamp.name if lamp else "",
-            filter=self._path.filter() if self._path is not None else "",
+            filter=filter_name,
             power=found.power if found else None,
             exposure_ms=exposure_ms,
             lit=found.lit if found else False,
