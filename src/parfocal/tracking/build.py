@@ -227,7 +227,7 @@ def _images_at_knots(
 def _background(planes: list[_Plane], bead: int) -> float:
     """Return the mean level in the outer quarter of all images of a bead."""
     outer = 3 * planes[0].binned.shape[1] // 4
-    total, count = sum(plane.binned[bead, outer:].sum(axis=0, dtype=float) for plane in planes)
+    total, count = np.sum([plane.binned[bead, outer:].sum(axis=0, dtype=float) for plane in planes], axis=0)
     return max(float(total) / max(float(count), 1.0), 1e-6)
 
 

@@ -58,7 +58,7 @@ def find_like(
     return np.sort(found, order="score")[::-1]
 
 
-def _correlation(image: NDArray[np.float32], example: NDArray[np.float32]) -> NDArray[np.float32]:
+def _correlation(image: NDArray[np.floating], example: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the correlation coefficient of the example with every place where it fits."""
     from scipy.fft import irfft2, next_fast_len, rfft2
     from scipy.ndimage import uniform_filter

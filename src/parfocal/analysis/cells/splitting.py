@@ -164,16 +164,15 @@ def _joined(parts: NDArray[np.int32], distance: NDArray[np.floating], depth_px: 
     that has been joined to its neighbour by then. As if only tops of that depth had been flooded from, at a
     fraction of the time.
     """
-    numbers = np.arange(parts.max() + 1)
-    tops = np.zeros(numbers.size)
+    tops = np.zeros(int(parts.max()) + 1)
     inside = np.flatnonzero(parts)
     np.maximum.at(tops, parts.ravel()[inside], distance.ravel()[inside])
-    root = numbers.tolist()
+    root = list(range(tops.size))
     for one, other, pass_px in _passes(parts, distance):
         low, high = sorted((_root_of(root, one), _root_of(root, other)), key=lambda number: tops[number])
         if low != high and tops[low] - pass_px < depth_px:
             root[low] = high
-    return np.array([_root_of(root, number) for number in numbers], dtype=np.int32)[parts]
+    return np.array([_root_of(root, number) for number in range(tops.size)], dtype=np.int32)[parts]
 
 
 def _passes(parts: NDArray[np.int32], distance: NDArray[np.floating]) -> list[tuple[int, int, float]]:
