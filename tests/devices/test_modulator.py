@@ -181,13 +181,13 @@ def test_a_mask_that_is_late_takes_its_time_and_one_that_is_blanked_meanwhile_fa
     before_ns = rig.clock.monotonic_ns()
     assert modulator.call("show_all").shown_ns - before_ns == 2_500_000_000
     host = rig.services["modulator"]
-    inner = host.device.show
+    inner = host.device.show_packed
 
-    def blanked_meanwhile(pattern):
-        inner(pattern)
+    def blanked_meanwhile(bits):
+        inner(bits)
         modulator.call("blank")
 
-    host.device.show = blanked_meanwhile
+    host.device.show_packed = blanked_meanwhile
     with pytest.raises(MadeSafeError, match="blanked meanwhile"):
         modulator.call("show_all")
     assert not on_the_mirrors(rig).any()

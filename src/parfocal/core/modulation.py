@@ -174,7 +174,7 @@ def lit_pixels(packed: bytes, shape: tuple[int, int]) -> int:
     >>> lit_pixels(pack_mask(np.eye(3)), (3, 3)), lit_pixels(bytes([255, 255]), (3, 3))
     (3, 9)
     """
-    _check_size(packed, shape)
+    check_packed(packed, shape)
     beyond = 8 * len(packed) - shape[0] * shape[1]  # bits of the last byte that are no pixels
     words = np.frombuffer(packed.ljust(-(-len(packed) // 8) * 8, b"\0"), np.uint64)
     return int(np.bitwise_count(words).sum()) - (packed[-1] & (1 << beyond) - 1).bit_count()
@@ -193,11 +193,12 @@ def unpack_mask(packed: bytes, shape: tuple[int, int]) -> NDArray[np.uint8]:
     >>> unpack_mask(pack_mask(np.eye(2)), (2, 2)).tolist()
     [[1, 0], [0, 1]]
     """
-    _check_size(packed, shape)
+    check_packed(packed, shape)
     return np.unpackbits(np.frombuffer(packed, np.uint8), count=shape[0] * shape[1]).reshape(shape)
 
 
-def _check_size(packed: bytes, shape: tuple[int, int]) -> None:
+def check_packed(packed: bytes, shape: tuple[int, int]) -> None:
+    """Raise `BadInputError` if a packed mask does not have as many bits as pixels."""
     height, width = shape
     if min(shape) < 1 or len(packed) != -(-height * width // 8):
         raise BadInputError(f"a mask of shape {shape} does not have {len(packed)} bytes")

@@ -351,6 +351,22 @@ class LightModulator(Device, Protocol):
 
 
 @runtime_checkable
+class TakesPackedMask(Protocol):
+    """A light modulator whose pixels are bits on their way to it: a mask is packed once, before it is shown.
+
+    Bits are those of `parfocal.core.modulation.pack_mask`: row after row, with zeros behind the last pixel.
+    """
+
+    def show_packed(self, bits: bytes) -> None:
+        """Do as `LightModulator.show` with a packed pattern; raises as that does."""
+        ...
+
+    def shown_packed(self) -> bytes:
+        """Return what it shows, read back, packed."""
+        ...
+
+
+@runtime_checkable
 class TellsMask(Protocol):
     """A light modulator that says whether it can tell its mask: if not, `shown` is what it took last."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from typing import Any, NamedTuple
 
@@ -14,18 +15,15 @@ from parfocal.core.modulation import BLANK, ShownMask, mask_hash, packed_hash, u
 from parfocal.core.protocols import LightModulator, TellsMask
 from parfocal.devices.calibration_commands import CalibrationCommands, CalibrationConfig
 from parfocal.devices.mask_warp import MaskWarp
+from parfocal.devices.modulator_patterns import patterns_of
 from parfocal.ipc import RECEIVER, URGENT, command
 
 
 class _Pattern(NamedTuple):
-    """Which of the modulator's own pixels (y, x) pass light, and how many."""
+    """Which of the modulator's own pixels pass light, as it is sent, and how many."""
 
-    image: NDArray[np.uint8]
+    made: Any
     lit: int
-
-    @classmethod
-    def of(cls, image: NDArray[np.uint8]) -> _Pattern:
-        return cls(image, int(np.count_nonzero(image)))
 
 
 class _PreparedMask(NamedTuple):
@@ -56,7 +54,9 @@ class ModulatorHost(CalibrationCommands):
         """Begin blank, with the calibration that was kept."""
         del stack
         self._tells_mask = self.device if isinstance(self.device, TellsMask) else None
-        self._sent, self._shown = np.zeros(self.device.shape, np.uint8), self._nothing()
+        self._patterns = patterns_of(self.device)
+        self._dark = self._patterns.made(np.zeros(self.device.shape, np.uint8))
+        self._sent, self._shown = self._dark, self._nothing()
         self.load_calibration()
 
     @command(effect="changes")
@@ -83,13 +83,13 @@ class ModulatorHost(CalibrationCommands):
     def show_pattern(self, pattern: bytes) -> ShownMask:
         """Show a packed pattern in the modulator's own pixels; its hash is that of the pattern."""
         image = unpack_mask(pattern, self.device.shape)
-        return self._show(_Pattern.of(image), mask_hash(image))
+        return self._show(self._pattern(image), mask_hash(image))
 
     @command(effect="changes")
     def show_all(self) -> ShownMask:
         """Let light through everywhere; needs no calibration."""
         image = np.ones(self.device.shape, np.uint8)
-        return self._show(_Pattern.of(image), mask_hash(image))
+        return self._show(self._pattern(image), mask_hash(image))
 
     @command(lane=URGENT, effect="stops")
     def blank(self) -> None:
@@ -122,7 +122,7 @@ class ModulatorHost(CalibrationCommands):
 
     def show_spot(self, pattern: NDArray[np.uint8]) -> None:
         """Show a pattern, of a calibration."""
-        self._send(_Pattern.of(pattern), mask_hash(pattern))
+        self._send(self._pattern(pattern), mask_hash(pattern))
 
     def state(self) -> dict[str, Any]:
         """Return the device's state and the calibration."""
@@ -135,8 +135,11 @@ class ModulatorHost(CalibrationCommands):
             image = unpack_mask(mask, shape)
             if packed_hash(mask, shape) != hash:
                 raise BadInputError(f"the mask is not the one of hash {hash:#018x}: nothing is shown")
-            self._prepared = _PreparedMask(hash, warp, _Pattern.of(warp.pattern(image)))
+            self._prepared = _PreparedMask(hash, warp, self._pattern(warp.pattern(image)))
         return self._prepared.pattern
+
+    def _pattern(self, image: NDArray[np.uint8]) -> _Pattern:
+        return _Pattern(self._patterns.made(image), int(np.count_nonzero(image)))
 
     def _show(self, pattern: _Pattern, shown_as: int) -> ShownMask:
         if self.calibrating:
@@ -149,14 +152,14 @@ class ModulatorHost(CalibrationCommands):
         It is a `MadeSafeError` if it was blanked meanwhile.
         """
         since = self.times_made_safe
-        self.check_limits(lit_fraction=pattern.lit / pattern.image.size)
+        self.check_limits(lit_fraction=pattern.lit / math.prod(self.device.shape))
         with self.lock:
             if self.context.stopping.is_set():
                 raise MadeSafeError(f"modulator {self.context.service!r} is being closed")
             try:
                 with self.unless_made_safe(since, "the modulator was blanked meanwhile"):
-                    self.device.show(pattern.image)
-                    self._sent, self._shown = pattern.image, self._told(shown_as, pattern.lit)
+                    self._patterns.show(pattern.made)
+                    self._sent, self._shown = pattern.made, self._told(shown_as, pattern.lit)
                     if (shown := self._read_back()).hash != shown_as:
                         raise DeviceError("the modulator did not take the mask: it shows nothing")
             except BaseException:
@@ -165,16 +168,16 @@ class ModulatorHost(CalibrationCommands):
             return shown
 
     def _read_back(self) -> ShownMask:
-        shown = self.device.shown()
-        if np.array_equal(shown, self._sent):
+        compared = self._patterns.compare(self._sent)
+        if compared == "same":
             return self._shown
-        if shown.any():
+        if compared == "other":
             raise DeviceError("the modulator shows another mask than the one that was sent last")
         return self._nothing()
 
     def _blank(self) -> None:
         self.device.make_safe()
-        self._sent, self._shown = np.zeros(self.device.shape, np.uint8), self._nothing()
+        self._sent, self._shown = self._dark, self._nothing()
 
     def _nothing(self) -> ShownMask:
         return self._told(BLANK, 0)

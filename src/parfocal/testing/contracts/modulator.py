@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.core.protocols import CanFail, HasLimits, LightModulator
+from parfocal.core.modulation import pack_mask
+from parfocal.core.protocols import CanFail, HasLimits, LightModulator, TakesPackedMask
 from parfocal.testing.contracts.promise import NotAskable, Promises, Trial, refused
 
 MODULATOR = Promises("modulator")
@@ -42,6 +43,24 @@ def a_pattern_is_a_copy(trial: Trial) -> None:
     trial.device.shown()[:] = 0
     assert np.array_equal(trial.device.shown(), before)
     assert before.any()
+
+
+@MODULATOR.promise(needs="light")
+def packed_masks_and_images_are_one(trial: Trial) -> None:
+    """If it takes packed masks, they show what the image does, and what it shows is read back either way."""
+    packing = trial.device if isinstance(trial.device, TakesPackedMask) else None
+    if packing is None:
+        raise NotAskable("it takes images alone")
+    pattern = _pattern(trial, 1)
+    bits = pack_mask(pattern)
+    packing.show_packed(bits)
+    assert np.array_equal(trial.device.shown(), pattern)
+    assert packing.shown_packed() == bits
+    with refused(BadInputError, saying=str(pattern.shape[0])):
+        packing.show_packed(bits + bits)
+    trial.device.make_safe()
+    trial.device.show(pattern)
+    assert packing.shown_packed() == bits
 
 
 @MODULATOR.promise(needs="light")

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from parfocal.core.errors import BadInputError, DeviceError
-from parfocal.core.modulation import pack_mask
+from parfocal.core.modulation import pack_mask, unpack_mask
 from parfocal.devices.faults import Faults
 from parfocal.devices.simulated.microscope.sample import SharedSample
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from parfocal.devices.context import DeviceContext
@@ -40,7 +41,7 @@ class DmdSettings(BaseModel):
 
 
 class SimulatedModulator:
-    """A field of mirrors (a `parfocal.core.protocols.LightModulator`).
+    """A field of mirrors (a `parfocal.core.protocols.LightModulator` that `TakesPackedMask`).
 
     What they show stands in the memory of the simulated sample: when this process is killed, they go on
     showing it. Where their light falls on the sample is the camera's business: this device does not know it.
@@ -83,7 +84,7 @@ class SimulatedModulator:
     def make_safe(self) -> None:
         """Blank the mirrors; those that are dead stay as they are."""
         if self._sample is not None and not self._dead:
-            self._set(np.zeros(self._shape, np.uint8))
+            self._set(bytes(-(-math.prod(self._shape) // 8)))
 
     def state(self) -> dict[str, Any]:
         """Return which modulator it is."""
@@ -91,16 +92,24 @@ class SimulatedModulator:
 
     def show(self, pattern: NDArray[np.uint8]) -> None:
         """Turn the mirrors."""
-        self._opened()
         if pattern.shape != self._shape:
             raise BadInputError(f"a pattern has the shape {self._shape}, not {pattern.shape}")
+        self.show_packed(pack_mask(pattern))
+
+    def show_packed(self, bits: bytes) -> None:
+        """Turn the mirrors."""
+        self._opened()
         self._disturb()
         if not self._dead:
-            self._set(pattern)
+            self._set(bits)
 
     def shown(self) -> NDArray[np.uint8]:
         """Return where the mirrors stand."""
-        return self._opened().pattern(self._settings.modulator).image()
+        return unpack_mask(self.shown_packed(), self._shape)
+
+    def shown_packed(self) -> bytes:
+        """Return where the mirrors stand, packed."""
+        return self._opened().pattern(self._settings.modulator).bits
 
     def inject_fault(self, kind: str, **details: Any) -> None:
         """Make a fault happen at the next `show`.
@@ -109,9 +118,9 @@ class SimulatedModulator:
         """
         self._faults.inject(kind, details)
 
-    def _set(self, pattern: NDArray[np.uint8]) -> None:
+    def _set(self, bits: bytes) -> None:
         now_ns = self._context.clock.monotonic_ns()
-        self._opened().set_pattern(self._settings.modulator, pack_mask(pattern), now_ns)
+        self._opened().set_pattern(self._settings.modulator, bits, now_ns)
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from pydantic import Field
 
-from parfocal.core.modulation import lit_pixels, unpack_mask
+from parfocal.core.modulation import check_packed, lit_pixels, unpack_mask
 from parfocal.devices.simulated.microscope.shared_state import SharedState
 
 if TYPE_CHECKING:
@@ -27,22 +27,28 @@ _KEPT = 4
 
 
 class ModulatorPattern(msgspec.Struct, frozen=True, array_like=True):
-    """A pattern since `since_ns`: its shape (y, x), its bits, row after row, and how many are set."""
+    """A pattern since `since_ns`: its shape (y, x), its bits, row after row, and whether none is set."""
 
     since_ns: int
     shape: tuple[int, int]
     bits: bytes
-    lit: int
+    is_blank: bool
 
     @classmethod
     def packed(cls, bits: bytes, shape: tuple[int, int], now_ns: int) -> ModulatorPattern:
         """Return a pattern of packed bits; `BadInputError` if they are not of that shape."""
-        return cls(now_ns, shape, bits, lit_pixels(bits, shape))
+        check_packed(bits, shape)
+        return cls(now_ns, shape, bits, bits == bytes(len(bits)))
 
     @classmethod
     def blank(cls, shape: tuple[int, int], now_ns: int) -> ModulatorPattern:
         """Return a pattern that lets no light through."""
-        return cls(now_ns, shape, bytes(-(-shape[0] * shape[1] // 8)), 0)
+        return cls(now_ns, shape, bytes(-(-shape[0] * shape[1] // 8)), True)
+
+    @property
+    def lit(self) -> int:
+        """How many bits are set."""
+        return lit_pixels(self.bits, self.shape)
 
     def image(self) -> NDArray[np.uint8]:
         """Return it as an image of 0 and 1."""

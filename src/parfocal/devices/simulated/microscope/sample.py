@@ -128,7 +128,7 @@ class SharedSample:
             kept = patterns_kept(each[-1].shape for each in patterns.values())
             self._patterns.write({**patterns, modulator: (*earlier, shown)[-kept:]})
             light = self.read().modulators[modulator]
-            self._change(light, lambda found: found.with_modulator(not shown.lit, now_ns), now_ns)
+            self._change(light, lambda found: found.with_modulator(shown.is_blank, now_ns), now_ns)
 
     def log(self, since_ns: int) -> list[LightChange]:
         """Return each change of the light in the sample since then, in the order of their times.

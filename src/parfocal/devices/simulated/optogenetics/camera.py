@@ -109,7 +109,7 @@ class OptogeneticsCamera(MicroscopeCamera):
     def _keep_truth(self, exposure: Exposure, view: ExposureView, cells: NDArray[Any]) -> None:
         """Note which part of each cell is lit, and keep the cells until the light has fallen on them."""
         self._towards = np.zeros((2, cells.size))
-        if view.pattern is not None and view.pattern.lit and self._power(view) > 0:
+        if view.pattern is not None and not view.pattern.is_blank and self._power(view) > 0:
             radius_px = self._settings.radius_um * REACH["cytoplasm"] / self._settings.pixel_size_um
             x, y = self._picture.to_sensor(cells, view)
             cells["lit"], self._towards = self._projection.on_cells(view.pattern.image(), x, y, radius_px)
@@ -130,7 +130,7 @@ class OptogeneticsCamera(MicroscopeCamera):
 
         def take_effect() -> None:
             self._counted_ns = exposure.end_ns
-            if power > 0 and view.pattern is not None and view.pattern.lit:
+            if power > 0 and view.pattern is not None and not view.pattern.is_blank:
                 self._keep_region(exposure_ms, time_s, power, view, view.pattern)
             self._cells.put(cells, states)
 

@@ -62,7 +62,7 @@ class OptogeneticsImages(MicroscopeImages):
         canvas = super()._background(readout, view, full_e)
         through = tuple(level for level in view.levels if level[0] == self._modulated)
         glow_e = seen_in(self._settings, view.filter, through)["background"] * full_e
-        if glow_e > 0 and view.pattern is not None and view.pattern.lit:
+        if glow_e > 0 and view.pattern is not None and not view.pattern.is_blank:
             rows = slice(readout.y_px, readout.y_px + readout.height_px)
             columns = slice(readout.x_px, readout.x_px + readout.width_px)
             canvas += self.lit_on_sensor(view.pattern)[rows, columns] * np.float32(glow_e)
