@@ -304,11 +304,11 @@ class CameraHost(ExposureCommands):
 
     def _completed(self, header: FrameHeader, event: int) -> FrameHeader:
         """Return a header with the host's number, and of a plan's event with that and its exposure."""
-        header = msgspec.structs.replace(header, frame=header.frame + self._counts.first_frame)
+        number = header.frame + self._counts.first_frame
         if event < 0:
-            return header
+            return msgspec.structs.replace(header, frame=number)
         exposure_ns = header.exposure_ns or round(self.device.exposure_ms() * 1e6)
-        return msgspec.structs.replace(header, event=event, exposure_ns=exposure_ns)
+        return msgspec.structs.replace(header, frame=number, event=event, exposure_ns=exposure_ns)
 
     def _expose(self, count: int | None) -> None:
         """Start the camera, and note since when what it takes is of this sequence."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import Any, Self
 
@@ -162,9 +162,8 @@ class DeviceHost(Service):
         if device is not None:
             device.make_safe()
 
-    @contextmanager
-    def unless_made_safe(self, since: int, told: str) -> Iterator[None]:
-        """Raise `MadeSafeError`, which says `told`, if it was made safe by the end of the block.
+    def unless_made_safe(self, since: int, told: str) -> AbstractContextManager[None]:
+        """Return what raises `MadeSafeError`, which says `told`, if it was made safe by the end of the block.
 
         Also in place of a `DeviceError` of the block: it may have failed because of that.
 
@@ -175,13 +174,7 @@ class DeviceHost(Service):
         told : str
             What the error says.
         """
-        try:
-            yield
-        except DeviceError as error:
-            if self.times_made_safe == since:
-                raise
-            raise MadeSafeError(told) from error
-        self.check_not_made_safe(since, told)
+        return _UnlessMadeSafe(self, since, told)
 
     def check_not_made_safe(self, since: int, told: str) -> None:
         """Raise `MadeSafeError`, which says `told`, if it was made safe more often than `since`."""
@@ -222,3 +215,19 @@ class DeviceHost(Service):
         self.check_limits(**numbers)
         with self.lock:
             return getattr(self.device, method)(**arguments)
+
+
+class _UnlessMadeSafe:
+    """The block of `DeviceHost.unless_made_safe`."""
+
+    def __init__(self, host: DeviceHost, since: int, told: str) -> None:
+        self._host, self._since, self._told = host, since, told
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, DeviceError) and self._host.times_made_safe != self._since:
+            raise MadeSafeError(self._told) from error
+        if error is None:
+            self._host.check_not_made_safe(self._since, self._told)

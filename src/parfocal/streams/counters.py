@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from parfocal.processes.mapped import mapped_file
 
 if TYPE_CHECKING:
@@ -45,13 +43,15 @@ class Counters:
 
     def __init__(self, path: Path, names: Sequence[str], owner: int = 0) -> None:
         self._places = {name: place for place, name in enumerate(names, start=1)}
-        self._numbers = np.frombuffer(mapped_file(path, 8 * (len(names) + 1)), np.int64)
+        size = 8 * (len(names) + 1)
+        memory = memoryview(mapped_file(path, size))
+        self._numbers = memory.cast("q")
         if owner and self._numbers[0] != owner:
-            self._numbers[:] = 0
+            memory[:] = bytes(size)
             self._numbers[0] = owner
 
     def __getitem__(self, name: str) -> int:
-        return int(self._numbers[self._places[name]])
+        return self._numbers[self._places[name]]
 
     def __setitem__(self, name: str, value: int) -> None:
         self._numbers[self._places[name]] = value

@@ -77,25 +77,25 @@ class Motions:
     """
 
     def __init__(self, memory: NDArray[Any]) -> None:
-        self._count, self._slots = memory["count"], memory["slots"][0]
+        self._count, self._slots = memory["count"].data, memory["slots"][0]
         self._read: tuple[int, tuple[Motion, ...]] = 0, ()
 
     def add(self, motion: Motion) -> None:
         """Take a move, from now on the newest one."""
-        count = int(self._count[0])
+        count = self._count[0]
         self._slots[count % _SLOTS] = motion
         self._count[0] = count + 1
 
     def last(self) -> tuple[Motion, ...]:
         """Return the last moves, at most `MOTIONS_KEPT`, oldest first; empty before the first one."""
         known, motions = self._read
-        count = int(self._count[0])
+        count = self._count[0]
         if count == known:
             return motions
         while known < count:
             first = max(known, count - MOTIONS_KEPT)
             new = [Motion(*self._slots[number % _SLOTS].item()) for number in range(first, count)]
-            known, count = count, int(self._count[0])
+            known, count = count, self._count[0]
             whole = max(first, count - MOTIONS_KEPT)
             motions = (*motions, *new[whole - first :])[-MOTIONS_KEPT:]
         self._read = known, motions

@@ -11,7 +11,7 @@ STEPS_OF_A_CHANGE = 2
 """How many steps a change adds at most: now, and when the shutter arrives."""
 
 
-class LightStep(msgspec.Struct, frozen=True, array_like=True):
+class LightStep(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """From `time_ns` on, a light reaches the sample with `level`, 0 to 1."""
 
     time_ns: int
