@@ -221,6 +221,8 @@ class ExposureSchedule:
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""
+        if not self.faults.are_waiting:
+            return
         if (fault := self.faults.take("hang")) is not None:
             self._clock.sleep(fault["seconds"])
         if (fault := self.faults.take("freeze")) is not None:

@@ -30,6 +30,11 @@ class Faults:
         self._waiting: dict[str, list[dict[str, Any]]] = {kind: [] for kind in kinds}
         self._lock = threading.Lock()
 
+    @property
+    def are_waiting(self) -> bool:
+        """Whether there are any to be taken: a device looks at this alone, as long as nobody injects one."""
+        return any(self._waiting.values())
+
     def inject(self, kind: str, details: Mapping[str, Any]) -> None:
         """Let `kind` happen at the next occasion.
 

@@ -142,7 +142,7 @@ class Snap:
                 arrived = self._arrived.get(timeout=call.remaining_s())
             except queue.Empty:
                 continue
-            if isinstance(arrived, BadInputError | FrameLostError):
+            if isinstance(arrived, (BadInputError, FrameLostError)):
                 raise arrived
             if isinstance(arrived, Exception):
                 raise DeviceError(f"after {len(headers)} of {count} frames: {arrived}") from arrived

@@ -135,6 +135,8 @@ class ShutteredLight:
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""
+        if not self._faults.are_waiting:
+            return
         if (fault := self._faults.take("error")) is not None:
             raise DeviceError(str(fault["message"]))
         if self._faults.take("stuck shutter") is not None:

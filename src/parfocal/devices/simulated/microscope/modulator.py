@@ -124,6 +124,8 @@ class SimulatedModulator:
 
     def _disturb(self) -> None:
         """Let the faults that wait happen now."""
+        if not self._faults.are_waiting:
+            return
         if (fault := self._faults.take("error")) is not None:
             raise DeviceError(str(fault["message"]))
         if self._faults.take("dead") is not None:

@@ -98,7 +98,7 @@ class _Lock:
     def __init__(self, path: Path) -> None:
         self._name = path.name
         self._file = os.open(path, os.O_RDWR)
-        weakref.finalize(self, os.close, self._file)
+        weakref.finalize(self, os.close, self._file).atexit = False  # until then a lamp is switched off
         self._thread = threading.Lock()  # the system tells processes apart alone
 
     def __enter__(self) -> None:
