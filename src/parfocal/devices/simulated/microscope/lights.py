@@ -71,11 +71,13 @@ class SampleLight(msgspec.Struct, frozen=True, array_like=True):
         return self.opened if now_ns >= self.arrives_ns else self.passed
 
     def with_power(self, power: float, now_ns: int) -> SampleLight:
-        """Return it with another power, from `now_ns` on."""
+        """Return it with a power, from `now_ns` on; itself, if that is its power already."""
+        if power == self.power:
+            return self
         return self._changed(msgspec.structs.replace(self, power=power), now_ns)
 
     def with_shutter(self, opened: bool, now_ns: int, arrives_ns: int) -> SampleLight:
-        """Return it with its shutter on the way; one that is there already stays."""
+        """Return it with its shutter on the way; itself, if that is there already, or under way there."""
         if opened == self.opened:
             return self
         passed = self.is_open(now_ns)
@@ -83,7 +85,9 @@ class SampleLight(msgspec.Struct, frozen=True, array_like=True):
         return self._changed(moving, now_ns)
 
     def with_modulator(self, blank: bool, now_ns: int) -> SampleLight:
-        """Return it with its modulator blank, or not, from `now_ns` on."""
+        """Return it with its modulator blank, or not, from `now_ns` on; itself, if that is so already."""
+        if blank == self.masked:
+            return self
         return self._changed(msgspec.structs.replace(self, masked=blank), now_ns)
 
     def _changed(self, other: SampleLight, now_ns: int) -> SampleLight:

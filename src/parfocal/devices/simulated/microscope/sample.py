@@ -149,7 +149,7 @@ class SharedSample:
             state = self.read()
             old = _find(state.lights, name, "light")
             new = change(old)
-            if new != old:
+            if new is not old:
                 self._state.write(msgspec.structs.replace(state, lights={**state.lights, name: new}))
                 self._enter(tuple(state.lights).index(name), old, new, now_ns)
         return new
