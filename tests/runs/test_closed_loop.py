@@ -12,6 +12,7 @@ import pytest
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import BadInputError, CommandError
 from parfocal.core.frames import FrameHeader
+from parfocal.core.modulation import PackedMask
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import (
     ExposedFrame,
@@ -189,19 +190,18 @@ def test_a_stimulus_that_is_held_keeps_what_was_found_from_being_written_for_a_m
 
 
 def test_a_result_that_cannot_be_taken_in_is_told_and_the_run_goes_on():
-    """As where there is no memory for a copy of its mask."""
     loop = Loop(series(3), pipeline(late="skip"))
     submit = loop.workers.submit
 
-    def without_mask(job, done):
+    def not_understood(job, done):
         def spoilt(future):
             whole = Future()
-            whole.set_result(future.result()._replace(mask=None))
+            whole.set_result(future.result()._replace(found=None))
             done(whole)
 
         return submit(job, spoilt if job.t == 1 else done)
 
-    loop.workers.submit = without_mask
+    loop.workers.submit = not_understood
     status = loop.start().end()
     assert loop.masked == [(0, 0), (1, None), (2, 2)]
     assert [(error.source, error.type) for error in status.errors.last] == [("pipeline", "AttributeError")]
@@ -332,8 +332,8 @@ def test_an_older_mask_is_of_a_time_point_before_the_wanted_one_however_soon_lat
     memory = PositionMemory()
     for t in range(3):
         event = Event(number=t, kind="image", index={"t": t})
-        pixels = np.ones((2, 2), np.uint8)
-        stimulus = StimulusMask(image_event=t, frame=t, mask=pixels)
+        everywhere = PackedMask.of(np.ones((2, 2), bool))
+        stimulus = StimulusMask(image_event=t, frame=t, packed=everywhere)
         memory.masks.append(FrameMask(stimulus=stimulus, event=event, image_ns=t, mask_ns=t, columns={}))
     found = [memory.mask_before(t) for t in range(4)]
     assert [mask and mask.stimulus.image_event for mask in found] == [None, 0, 1, 2]

@@ -14,7 +14,7 @@ import parfocal
 from parfocal.core.errors import StreamInUseError
 from parfocal.core.event_layout import EventLayout, PositionLayout
 from parfocal.core.frames import FrameHeader, FrameSpec
-from parfocal.core.modulation import ShownMask
+from parfocal.core.modulation import PackedMask, ShownMask
 from parfocal.rig.plot import plot_run
 from parfocal.runs.analysis_log import AnalysisLog
 from parfocal.runs.analysis_rows import OUTCOMES, dose_rows, stimulation_row, track_dtype, track_rows
@@ -81,7 +81,8 @@ def stimulus(
 ) -> Any:
     """What became of a stimulus with the mask of a frame."""
     assert frame.mask is not None
-    mask = StimulusMask(image_event=frame.event.number, frame=frame.exposure.header.frame, mask=frame.mask)
+    packed = PackedMask.of(frame.mask > 0)
+    mask = StimulusMask(image_event=frame.event.number, frame=frame.exposure.header.frame, packed=packed)
     facts = StimulusFacts(
         mask=FrameMask(stimulus=mask, event=frame.event, image_ns=0, mask_ns=5, columns=frame.columns),
         fired=FIRED if fired else None,

@@ -78,6 +78,16 @@ class PackedMask(msgspec.Struct, frozen=True, kw_only=True):
         packed = pack_mask(mask)
         return cls(mask=packed, shape=mask.shape, hash=packed_hash(packed, mask.shape))
 
+    def unpacked(self) -> NDArray[np.uint8]:
+        """Return the mask (y, x): 0 is dark, 255 is lit.
+
+        Examples
+        --------
+        >>> PackedMask.of(np.eye(2, dtype=bool)).unpacked().tolist()
+        [[255, 0], [0, 255]]
+        """
+        return unpack_mask(self.mask, self.shape) * np.uint8(FULL)
+
 
 class ModulatorCalibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the pixels of a camera lie on a modulator.

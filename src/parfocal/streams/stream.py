@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,10 @@ class Stream:
     def spec(self) -> StreamSpec:
         """What its frames or rows look like."""
         return self._segment.layout.spec
+
+    @cached_property
+    def _slots(self) -> FrameSlots:
+        return FrameSlots(self._segment)
 
     @property
     def folder(self) -> Path:
@@ -101,7 +106,7 @@ class Stream:
         TypeError
             If it is a stream of rows.
         """
-        slots, words = FrameSlots(self._segment), self._segment.words
+        slots, words = self._slots, self._segment.words
         for sequence in range(words[at.HEAD] - 1, words[at.TAIL] - 1, -1):
             slot, _ = slots.find(sequence, 1)
             found = slots.header(slot)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -145,11 +146,12 @@ class MemorySink:
         self.begun_with = spec
 
     def write_images(self, frame: AnalysedFrame) -> bool:
-        """Keep an image if there is room."""
+        """Keep a copy of an image if there is room."""
         if not self.room:
             return False
         self.room -= 1
-        self.images.append(frame)
+        labels, mask = (None if image is None else image.copy() for image in (frame.labels, frame.mask))
+        self.images.append(replace(frame, labels=labels, mask=mask))
         return True
 
     def write_rows(self, frame: AnalysedFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,11 @@ def bright(image: NDArray[Any], *, above: float = 100) -> NDArray[np.int32]:
     --------
     >>> bright(np.array([[5, 500]]))
     array([[0, 1]], dtype=int32)
+    >>> bright(np.array([[5, 255]], np.uint8), above=254.5), bright(np.array([[5, 255]], np.uint8), above=1e9)
+    (array([[0, 1]], dtype=int32), array([[0, 0]], dtype=int32))
     """
+    if image.dtype.kind in "iu":  # to compare with a float would make one of each pixel
+        above = math.floor(min(above, np.iinfo(image.dtype).max))
     return (image > above).astype(np.int32)
 
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from parfocal.core.errors import ParfocalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from parfocal.core.event_layout import EventLayout
@@ -145,16 +144,18 @@ class StimulusMask:
         Number of the event that took the image.
     frame : int
         Number of the image as the camera counts it.
-    mask : ndarray of uint8, shape (y, x)
-        In pixels of the camera's image: 0 is dark, 255 is lit.
-    packed : PackedMask or None
-        The same, if it is packed already.
+    packed : PackedMask
+        In pixels of the camera's image.
     """
 
     image_event: int
     frame: int
-    mask: NDArray[np.uint8]
-    packed: PackedMask | None = None
+    packed: PackedMask
+
+    @property
+    def mask(self) -> NDArray[np.uint8]:
+        """The same as an image (y, x), a new one: 0 is dark, 255 is lit."""
+        return self.packed.unpacked()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from parfocal.core.errors import FocusNotFoundError, FrameLostError, ParfocalError
-from parfocal.core.modulation import PackedMask
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.calling import InstrumentCalls, done_again
 from parfocal.runs.instruments.exposing import EventExposure
@@ -264,7 +263,7 @@ class RigInstruments:
 
     def prepare(self, mask: StimulusMask) -> None:
         """Have the modulator make ready what it takes to show a mask."""
-        if self._settings.modulator and mask.packed is not None:
+        if self._settings.modulator:
             self._parts.modulator.prepare(mask.packed)
 
     def stimulate(self, event: Event, mask: StimulusMask | None) -> FiredStimulus:
@@ -272,7 +271,7 @@ class RigInstruments:
         packed = None
         if mask is not None:
             self._settings.service("modulator", "masks")
-            packed = mask.packed or PackedMask.of(mask.mask)
+            packed = mask.packed
         with self.use.lock:
             self._check_placed(event)
             return self._exposure.stimulate(event, packed)

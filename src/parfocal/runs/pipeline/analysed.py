@@ -35,7 +35,7 @@ class AnalysedFrame:
     labels : ndarray of int32, shape (y, x), or None
         0 is background. Memory that is used again: valid until the call returns that hands it over.
     mask : ndarray of uint8, shape (y, x), or None
-        Where a stimulus lights; None without a step `stimulate`.
+        Where a stimulus lights, valid as long; None without a step `stimulate`.
     columns : dict of str to ndarray, shape (n,)
         One value for each label in ascending order: "label", "y_px", "x_px", "area_px", features; "particle"
         if they are followed, "parent" if their linker knows it; "chosen"; and "lit", which part of the cell

@@ -474,7 +474,7 @@ class LiveAnalysis:
             event=point.event,
             exposure=point.exposure,
             labels=result.labels if found.has_labels else None,
-            mask=result.mask.copy() if found.has_mask else None,
+            mask=result.mask if found.has_mask else None,
             columns=dict(found.columns),
             deferred=point.state == "deferred",
             done_ns=self._clock.monotonic_ns(),
@@ -484,7 +484,7 @@ class LiveAnalysis:
         self, position: PositionMemory, point: TimePoint, frame: AnalysedFrame | None, found: Found
     ) -> None:
         """Have the mask of a time point for its stimulus. Under the lock."""
-        if frame is None or found.error is not None or frame.mask is None:
+        if frame is None or found.error is not None or found.packed is None:
             point.state = "failed"
             failed = "" if found.error is None else f": step {found.error.step!r} raised"
             point.why = f"was not made{failed}"
@@ -492,7 +492,6 @@ class LiveAnalysis:
         mask = StimulusMask(
             image_event=point.event.number,
             frame=point.exposure.header.frame,
-            mask=frame.mask,
             packed=found.packed,
         )
         point.mask = FrameMask(

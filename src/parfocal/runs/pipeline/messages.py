@@ -17,6 +17,10 @@ LinkState = dict[str, Any]
 """What a linker remembers: arrays and numbers by name."""
 
 
+NOBODY = np.empty(0, np.int64)
+"""The particles that are picked where none are: a job that has just these does not carry them."""
+
+
 class FrameOfChannel(msgspec.Struct, frozen=True, kw_only=True):
     """A frame, and the channel in which it was taken."""
 
@@ -24,7 +28,7 @@ class FrameOfChannel(msgspec.Struct, frozen=True, kw_only=True):
     header: FrameHeader
 
 
-class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """One time point of one position, to be analysed.
 
     Attributes
@@ -61,7 +65,7 @@ class AnalysisJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     metadata: dict[str, Any] = {}
     link: LinkState | None = None
     reference: Columns | None = None
-    picked: Any = np.empty(0, np.int64)
+    picked: Any = NOBODY
     folder: str = ""
     is_deferred: bool = False
     highest: int = -1
@@ -140,7 +144,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     has_labels, has_mask : bool
         Which of the two there are.
     packed : PackedMask or None
-        The mask, as a modulator takes it; None if it has levels that no modulator has.
+        The mask, as a modulator takes it; None without one.
     link, reference
         What is to be remembered of the position; as in `AnalysisJob`.
     error : StepError or None

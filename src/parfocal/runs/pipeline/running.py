@@ -226,7 +226,7 @@ class _Work:
                     f"a mask must be bool or uint8 of the shape {self._mask.shape}, not {_told(mask)}"
                 )
             self._packed = PackedMask.of(mask)
-            np.multiply(mask, FULL if mask.dtype == np.bool_ else 1, out=self._mask, casting="unsafe")
+            np.multiply(mask, np.uint8(FULL if mask.dtype == np.bool_ else 1), out=self._mask)
             self._has_mask = True
             self._columns["lit"] = self._pixels.mean(self._mask) / 255.0
 

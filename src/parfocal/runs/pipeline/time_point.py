@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from parfocal.runs.instruments.instruments import ExposedFrame
-from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel
+from parfocal.runs.pipeline.messages import NOBODY, AnalysisJob, FrameOfChannel
 from parfocal.runs.plans.event import Event
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class PositionMemory:
     link: LinkState | None = None
     reference: Columns | None = None
     highest: int = -1
-    picked: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    picked: np.ndarray = field(default_factory=lambda: NOBODY)
     deferred: list[TimePoint] = field(default_factory=list)
 
     def add(self, point: TimePoint) -> None:

@@ -98,7 +98,7 @@ class WorkerProcess:
         self._jobs += 1
         self._job = msgspec.structs.replace(job, number=self._jobs)
         message = packed(self._job)
-        is_sent_now = len(message) <= self._writer.room
+        is_sent_now = len(message) <= self._room
         self._unsent = None if is_sent_now else message
         self._due_in(limit_s)
         if is_sent_now:
@@ -163,6 +163,7 @@ class WorkerProcess:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._writer = MessageWriter(self._process.stdin)
+        self._room = self._writer.room
         self._reader: MessageReader[FromWorker] = MessageReader(self._process.stdout, FromWorker)
         self._send(packed(self._setup))
         answer = self._answer_to(self._setup)
