@@ -98,7 +98,7 @@ PLAIN = {
         Abort Acquire Acquired AllOf Announced Answer AnyOf Ask Await AwaitMore Began Begun Called Close
         Closed Darken Decide Decided Drain Drained Element Extended
         Expose Exposed Fetch Fetched Found FreeDisk GivenArguments Hold Instruments Lag Machine Negation Noted
-        Observation Observed OperatorAnswer Pause Pausing Reading
+        Observation Observed OperatorAnswer Pause Pausing PostponedWork Reading
         Performer Place Placed Prepare QueueLevel Remembered Replaced Replanned Restarted Resume Settled
         SharedInstruments Sleep Stopped TaskFailed Timing Visits Wake Warmed Woken
     """,

@@ -20,6 +20,9 @@ from parfocal.runs.instruments.instruments import (
     RunStart,
     StimulusMask,
 )
+from parfocal.runs.journal import RunJournal
+from parfocal.runs.journal_entries import Began, Settled
+from parfocal.runs.journal_file import read_journal
 from parfocal.runs.machine.tasks import Decide
 from parfocal.runs.pipeline import live_analysis
 from parfocal.runs.pipeline.analysed import FrameMask
@@ -67,8 +70,10 @@ class PatientInstruments(MemoryInstruments):
 class Loop:
     """A run with a pipeline, on instruments in memory."""
 
-    def __init__(self, plan, steps, mode="current", before=None, image_of=None, completes=False, **options):
-        self.instruments = PatientInstruments(SYSTEM_CLOCK, exposure_s=0.001)
+    def __init__(
+        self, plan, steps, mode="current", before=None, image_of=None, completes=False, folder="", **options
+    ):
+        self.instruments = PatientInstruments(SYSTEM_CLOCK, exposure_s=0.001, folder=folder)
         self.workers = MemoryWorkers(steps, image_of)
         self.sink, self.held = MemorySink(), NothingHeld()
         self.settled = []
@@ -92,9 +97,8 @@ class Loop:
             self.instruments,
             clock=SYSTEM_CLOCK,
             log=LOG,
-            note=self.settled.append,
             analysis=self.analysis,
-            **options,
+            **{"note": self.settled.append, **options},
         )
 
     def until(self, condition):
@@ -176,6 +180,40 @@ def test_what_was_found_is_written_after_the_light_that_follows(monkeypatch):
     assert loop.start().end().outcome == "complete"
     assert all(count <= t for t, count in enumerate(written)), written
     assert len(loop.sink.images) == len(loop.sink.cells) == 4
+
+
+def test_an_image_is_noted_after_the_light_that_follows_or_a_moment_later(tmp_path):
+    """Whoever recovers a run that is killed in between has it in the journal, and writes it down."""
+    at = []
+    journal = RunJournal(Began(run="loop", at=0.0), LOG)
+    loop = Loop(series(1), pipeline(late="hold"), folder=str(tmp_path), journal=journal, at=at.append)
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until_it_decides(0)
+    assert (loop.settled, at) == ([], [1])
+    (kept,) = [one for one in read_journal(tmp_path).entries if isinstance(one, Settled)]
+    loop.run.catch_up()
+    assert [one.row.tobytes() for one in loop.settled] == [kept.row]
+    loop.workers.let_go()
+    assert loop.end().outcome == "complete"
+    assert ([one.event.number for one in loop.settled], at) == ([0, 1], [1, 2])
+
+
+def test_an_event_that_cannot_be_noted_ends_the_run_whoever_notes_it():
+    def note(done):
+        raise OSError(f"no room for event {done.event.number}")
+
+    loop = Loop(series(1), pipeline(late="hold"), note=note)
+    loop.workers.held.add((0, 0))
+    loop.start()
+    loop.until_it_decides(0)
+    loop.run.catch_up()
+    status = loop.end()
+    assert (status.outcome, status.reason.split(";")[0]) == ("failed", "OSError: no room for event 0")
+    assert [(error.type, error.message) for error in status.errors.last] == [
+        ("OSError", "no room for event 0")
+    ]
+    assert status.stimulations.fired == 0
 
 
 def test_a_stimulus_that_is_held_keeps_what_was_found_from_being_written_for_a_moment_only():
@@ -649,12 +687,12 @@ def test_a_stack_is_analysed_in_its_middle_plane():
 
 
 def test_frames_are_kept_until_they_were_read():
-    loop = Loop(series(2), pipeline(late="hold"))
+    loop = Loop(series(2, stim_frames=[1]), pipeline(late="hold"))
     loop.workers.held.add((0, 0))
     loop.start()
-    loop.until_it_decides(0)
-    (image,) = loop.settled
-    assert loop.held.kept_from_ns[-1] == image.exposure.header.time_ns
+    loop.until_it_decides(1)
+    image = loop.settled[0]
+    assert loop.held.kept_from_ns == [image.exposure.header.time_ns], "before light nothing is let go of"
     loop.workers.let_go()
     loop.end()
     assert loop.held.kept_from_ns[-1] > loop.settled[-1].exposure.header.time_ns

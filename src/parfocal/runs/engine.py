@@ -24,6 +24,7 @@ from parfocal.runs.machine.timing import Timing
 from parfocal.runs.performing import Performer
 from parfocal.runs.plans.plan_data import plan_to_data
 from parfocal.runs.plans.survey import layout_of
+from parfocal.runs.postponed import PostponedWork
 from parfocal.runs.question import check_asked
 from parfocal.runs.run_thread import NOTHING, RunThread
 from parfocal.runs.snapshot import RunFacts, status_of
@@ -91,7 +92,10 @@ class RunEngine:
     tell : callable
         Called with each new state, as ``tell(status)``, in the thread that brought it about; may not block.
     note : callable
-        Called as ``note(settled)`` in the run's thread with each event that is done or dropped.
+        Called as ``note(settled)``, one at a time, with each event that is done or dropped; of one before a
+        stimulus once that is fired, or a moment later.
+    at : callable
+        Called with the number of the event that comes after one which is done or dropped, at once.
     on_failure : FailurePolicy
         What an event that failed does.
     done : EventCounts
@@ -135,6 +139,7 @@ class RunEngine:
         log: logging.Logger,
         tell: Callable[[RunStatus], None] = lambda _: None,
         note: Callable[[SettledEvent], None] = lambda _: None,
+        at: Callable[[int], None] = lambda _: None,
         on_failure: FailurePolicy = "stop",
         done: EventCounts = EventCounts(),  # noqa: B008 (frozen)
         parent: str = "",
@@ -157,7 +162,8 @@ class RunEngine:
         self._settled = frozenset[int]() if recovery is None else recovery.settled
         self._schedule, self._events = schedule, self._unsettled(schedule, done.consumed)
         self._instruments, self._clock, self._log = instruments, clock, log
-        self._tell, self._note, self._tell_record = tell, note, tell_record
+        self._tell, self._note, self._at, self._tell_record = tell, note, at, tell_record
+        self._unnoted = PostponedWork()
         self._journal = journal
         self._commands = CommandLog(clock, caller)
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
@@ -199,7 +205,7 @@ class RunEngine:
             clock,
             self._wake,
             lambda: self.counts,
-            lambda: (*(() if recovery is None else (recovery.told,)), *self._prediction.remarks()),
+            lambda: (*(() if recovery is None else (recovery.told,)), *self._remarks()),
             analysis,
         )
         if analysis is not None:
@@ -380,6 +386,16 @@ class RunEngine:
             self._facts.forecast = forecast
             return self._status()
 
+    def catch_up(self) -> None:
+        """Note what was left for after a light, which may be long in coming. Any thread."""
+        try:
+            with self._lock:
+                self._unnoted.catch_up()
+        except Exception as error:  # noqa: BLE001 (the run ends in order, as if its own thread had noted it)
+            kind = type(error).__name__
+            self.noted("runs", kind, str(error) or kind, -1)
+            self.fail(f"{kind}: {error}")
+
     def keep_commands(self, *, patiently: bool = False) -> None:
         """Have the record hold what was asked of the run; what it can't take now it gets the next time.
 
@@ -498,19 +514,30 @@ class RunEngine:
                     self.analysis.fetched(event)
             case inputs.Placed():
                 self._prediction.saw_placed(self._performer.placed, self._task_began_ns)
-            case inputs.Exposed() if exposure is not None:
-                self._prediction.saw_exposed(exposure.header, exposure.light_s, self._task_began_ns)
         self._advance(report)
         if isinstance(report, inputs.Called):
             self._note_call(before, report)
         if isinstance(report, inputs.FocusNotFound) and before.event is not None:
             self._log.warning("run %s: event %d: %s", self.name, before.event.number, report.message)
         stimulus = self._performer.stimulus
-        done = settled(before, self._machine, report, exposure, self._prediction.starts_s, stimulus)
+        done = settled(before, self._machine, report, exposure, lambda: self._prediction.starts_s, stimulus)
         if done is not None:
-            self._note(done)
+            self._at(done.event.number + 1)
+            self._unnoted.add(partial(self._note, done))
             if self._journal is not None:
                 self._journal.settled(done)
+        if isinstance(report, inputs.Exposed) and exposure is not None:
+            self._prediction.saw_exposed(exposure.header, exposure.light_s, self._task_began_ns)
+        if not self._is_light_next(report):
+            self._prediction.catch_up()
+            self._unnoted.catch_up()
+
+    def _is_light_next(self, report: inputs.Report) -> bool:
+        """Return whether the run goes on to the light of a stimulus as soon as it can, after that report."""
+        task = self._machine.task
+        if isinstance(task, tasks.Fetch):
+            return isinstance(report, inputs.Exposed) and self._performer.light_follows
+        return isinstance(task, tasks.Place | tasks.Decide | tasks.Expose) and task.event.kind == "stimulus"
 
     def _note_call(self, before: Machine, report: inputs.Called) -> None:
         """Have the record hold what a service did for the run, and what it returned."""
@@ -521,6 +548,10 @@ class RunEngine:
             details = called_details(asked, called, began_at, took_s)
             self._commands.note(before, asked.name, details, self.name)
             self._tell_record(self.name, asked.name, details)
+
+    def _remarks(self) -> tuple[str, ...]:
+        with self._lock:
+            return self._prediction.remarks()
 
     # --- under the lock
 

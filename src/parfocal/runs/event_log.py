@@ -119,12 +119,13 @@ def settled(
     after: Machine,
     report: inputs.Report,
     exposure: ExposedFrame | None,
-    predicted_s: float = math.nan,
+    predicted_s: Callable[[], float] = lambda: math.nan,
     stimulus: StimulusFacts | None = None,
 ) -> SettledEvent | None:
     """Return what a report has settled, None if nothing: an event that was in hand is done or dropped.
 
-    `exposure` is the newest one, and `stimulus` what is known of the newest stimulus.
+    `exposure` is the newest one, and `stimulus` what is known of the newest stimulus. `predicted_s` returns
+    when the event in hand was expected, and is not called where nothing is settled.
     """
     event = report.event if isinstance(report, inputs.Fetched) else before.event
     if event is None or after.event is event:
@@ -141,7 +142,7 @@ def settled(
         outcome=outcome,
         exposure=exposure if exposed else None,
         started_s=started_s,
-        predicted_s=predicted_s,
+        predicted_s=predicted_s(),
         stimulus=stimulus if event.kind == "stimulus" else None,
         mask_is_older=before.mask == "older",
         focus_um=report.z_um if isinstance(report, inputs.Focused) else math.nan,
@@ -167,18 +168,22 @@ class LogWriter:
     streams : Path
         Folder of the rig's streams.
     at : callable
-        Called with the number of the event that is in hand next.
+        Takes the number of the event that is in hand next.
     log : logging.Logger
         Told of rows that found no room.
+
+    Attributes
+    ----------
+    at : callable
+        As given: to be called as soon as an event is settled, also if its row is written later.
     """
 
     def __init__(self, streams: Path, at: Callable[[int], None], log: logging.Logger) -> None:
         self._writer = StreamWriter(streams, STREAM, RowSpec.of(DTYPE), slots=_SLOTS)
-        self._at, self._log = at, log
+        self.at, self._log = at, log
 
     def note(self, done: SettledEvent) -> None:
         """Write the row of an event; waits for nothing."""
-        self._at(done.event.number + 1)
         try:
             self._writer.write_rows(done.row, timeout_s=0.0)
         except StreamTimeoutError as error:

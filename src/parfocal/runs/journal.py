@@ -93,7 +93,7 @@ class RunJournal:
         self._is_due = True
         try:
             if folder:
-                self._write(Path(folder))
+                self._write(folder)
         except OSError as error:
             self._failed(error)
 
@@ -151,7 +151,7 @@ class RunJournal:
         if once is not None and not isinstance(task, Decide):
             self._note(Begun(once.number))
         try:
-            self._write(Path(folder))
+            self._write(folder)
         except OSError as error:
             self._failed(error)
             if once is not None:
@@ -172,7 +172,7 @@ class RunJournal:
             self._announced, self._is_due = set(), True
         try:
             if folder:
-                self._write(Path(folder))
+                self._write(folder)
         except OSError as error:
             self._failed(error)
         if self._file is not None:
@@ -182,9 +182,9 @@ class RunJournal:
     def _note(self, entry: Entry) -> None:
         self._unwritten.append(encoded(entry))
 
-    def _write(self, folder: Path) -> None:
+    def _write(self, folder: str) -> None:
         if self._file is None:
-            self._file = JournalFile(folder)
+            self._file = JournalFile(Path(folder))
             self._opened()
         is_due, self._is_due = self._is_due, False
         try:

@@ -115,6 +115,7 @@ class RunMaker:
             analysis = self._analysis(
                 request, found, sink, before, time_points=lambda: engine.schedule.shape["t"], **keep
             )
+        log = self._log if instruments.records else None
         engine = RunEngine(
             start,
             schedule,
@@ -122,7 +123,8 @@ class RunMaker:
             clock=context.clock,
             log=context.log,
             tell=self._tell,
-            note=_notes(self._log if instruments.records else None, sink),
+            note=_notes(log, sink),
+            at=(lambda _: None) if log is None else log.at,
             on_failure=self._settings().on_failure,
             done=found.done,
             parent=request.parent,

@@ -61,6 +61,8 @@ class Performer:
         Of the record, once it has begun.
     exposure : ExposedFrame or None
         The newest.
+    light_follows : bool
+        Whether the plan has a stimulus right after that.
     called : CalledService or None
         The newest call.
     placed : PlacedParts
@@ -89,6 +91,7 @@ class Performer:
         self._warming = False
         self.folder = ""
         self.exposure: ExposedFrame | None = None
+        self.light_follows = False
         self.called: CalledService | None = None
         self.placed = PlacedParts()
         self.waiting_for = ""
@@ -229,6 +232,7 @@ class Performer:
             self._fired = self._instruments.stimulate(event, mask)
             exposure = self._fired.exposed
         self.exposure = exposure
+        self.light_follows = following is not None and following.kind == "stimulus"
         if following is not None:
             self._instruments.go_on_to(following)
         if self._analysis is not None:

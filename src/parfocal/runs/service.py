@@ -122,6 +122,7 @@ def _look(run: KnownRun) -> None:
         run.script.keep_record()
     if engine is None or instruments is None:
         return
+    engine.catch_up()
     engine.keep_commands()
     try:
         engine.stored(instruments.storage())

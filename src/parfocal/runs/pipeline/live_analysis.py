@@ -246,9 +246,11 @@ class LiveAnalysis:
     def exposed(self, event: Event, exposure: ExposedFrame, following: Event | None = None) -> None:
         """Take an image, or a reference; frames that are not wanted may leave the ring.
 
-        If the event `following` it is of something else, the images before are complete.
+        If the event `following` it is of something else, the images before are complete. Before a stimulus no
+        frame is let go of: that takes time, and is done after it.
         """
-        if following is not None and following.kind == "stimulus":
+        light_is_next = following is not None and following.kind == "stimulus"
+        if light_is_next:
             self._no_stimulus.clear()
         with self._lock:
             if event.kind in ("image", "reference"):
@@ -257,6 +259,8 @@ class LiveAnalysis:
                 self._group.add(event, exposure)
             if following is not None:
                 self._take_complete(following)
+            if light_is_next:
+                return
             unread = (point for point in self._going_on if point.state in ("waiting", "running"))
             wanted = [point.oldest_ns for point in unread]
             if self._group is not None:
