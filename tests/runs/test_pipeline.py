@@ -283,6 +283,7 @@ def test_a_request_knows_the_folder_of_a_module_of_ones_own(tmp_path, monkeypatc
             NO_LABELS,
         ),
         (np.full((4, 4), -1), "labels must be 0 or more, not -1"),
+        (np.full((4, 4), -1, np.int8), "labels must be 0 or more, not -1"),
         (np.full((4, 4), 2**32 - 1, np.uint32), "labels must be 2147483647 or less, not 4294967295"),
     ],
 )

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from parfocal.core.errors import BadInputError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -49,13 +51,21 @@ class LabelPixels:
         The labels that there are, in ascending order.
     area_px : ndarray of int64, shape (n,)
         How many pixels each has.
+
+    Raises
+    ------
+    BadInputError
+        If a label is below 0.
     """
 
     def __init__(self, labels: NDArray[np.integer]) -> None:
         flat = labels.ravel()
         self._shape = labels.shape
         self._inside = np.flatnonzero(flat != 0)  # of bool it is found in a third of the time
-        self._bins, names = compact(flat[self._inside])
+        inside = flat[self._inside]
+        if inside.size and inside.min() < 0:
+            raise BadInputError(f"labels must be 0 or more, not {inside.min()}")
+        self._bins, names = compact(inside)
         areas = np.bincount(self._bins)
         self._filled = np.flatnonzero(areas)
         self.present = self._filled if names is None else names.astype(np.int64)

@@ -142,15 +142,11 @@ class _Work:
                 raise BadInputError(
                     f"labels must be whole numbers of the shape {self._labels.shape}, not {_told(found)}"
                 )
-            if found.dtype.kind == "i" and found.size and found.min() < 0:
-                raise BadInputError(f"labels must be 0 or more, not {found.min()}")
-            is_wider = found.dtype.kind in "iu" and np.iinfo(found.dtype).max > _HIGHEST_LABEL
-            if is_wider and found.size and found.max() > _HIGHEST_LABEL:
-                raise BadInputError(f"labels must be {_HIGHEST_LABEL} or less, not {found.max()}")
+            _check_fit(found)
             self._labels[:] = found
+            self._pixels = LabelPixels(self._labels)
             self._has_labels = True
             self._known["labels"] = self._labels
-            self._pixels = LabelPixels(self._labels)
             self._columns |= self._pixels.places()
 
     def measure(self) -> None:
@@ -261,6 +257,17 @@ def _named(step: str) -> Iterator[None]:
         yield
     except BaseException as error:  # the border to code of others
         raise StepFailedError(step, error) from error
+
+
+def _check_fit(labels: NDArray[Any]) -> None:
+    """Refuse labels that are other ones as int32; whether those that fit are below 0 `LabelPixels` looks."""
+    if labels.dtype == bool or np.iinfo(labels.dtype).max <= _HIGHEST_LABEL or not labels.size:
+        return
+    lowest, highest = labels.min(), labels.max()
+    if lowest < 0:
+        raise BadInputError(f"labels must be 0 or more, not {lowest}")
+    if highest > _HIGHEST_LABEL:
+        raise BadInputError(f"labels must be {_HIGHEST_LABEL} or less, not {highest}")
 
 
 def _check_apart(particles: NDArray[Any]) -> None:
