@@ -36,6 +36,7 @@ _MORE, _LONG, _COMMAND = 1, 2, 4
 _GREETING_SIZE = 64
 _SCRATCH_SIZE = 65_536
 _ARRAY = 1  # msgpack extension: (index of the part, dtype, shape)
+_REFERENCE = msgspec.msgpack.Decoder(tuple[int, Any, tuple[int, ...]])  # such an extension
 _FOREIGN = (msgspec.MsgspecError, TypeError, ValueError, IndexError, KeyError, OverflowError, RecursionError)
 
 
@@ -105,7 +106,7 @@ class Decoder(Generic[T]):
     def _array(self, code: int, data: memoryview) -> Any:
         if code != _ARRAY:
             raise ValueError(f"extension {code} is unknown")
-        index, dtype, shape = msgspec.msgpack.decode(data, type=tuple[int, Any, tuple[int, ...]])
+        index, dtype, shape = _REFERENCE.decode(data)
         if not 1 <= index < len(self._parts):
             raise ValueError(f"array part {index} is missing")
         return np.ndarray(shape, _dtype(dtype), memoryview(self._parts[index]))
