@@ -16,6 +16,7 @@ from parfocal.devices.camera import CameraHost
 from parfocal.devices.channels import ChannelsHost
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.light import LightHost
+from parfocal.devices.simulated.microscope.filters import SimulatedFilters
 from parfocal.devices.simulated.world import World
 from parfocal.testing.clock import JumpClock
 from parfocal.testing.local_rig import LocalCall, LocalRig
@@ -120,6 +121,33 @@ def test_a_filter_that_is_in_place_is_not_selected_again_by_whoever_is_alone(rig
     assert set_alone("blue") == ("nucleus", 5)
     channels.call("restore")
     assert set_alone("blue") == ("nucleus", 7), "it was sent to another one, and may not have left yet"
+
+
+def test_a_wheel_that_fails_leaves_no_lamp_under_way_that_would_light_it_later(rig, monkeypatch):
+    presets = {"red": {**PRESETS["red"], "filter": "nucleus"}}
+    asked = {"presets": presets, "camera": "camera", "light_path": {"device": "simulated-filters"}}
+    channels = rig.add("channels", ChannelsHost, {"options": asked})
+    channels.call("set_channel", "red", lit=False)
+    happened = []
+
+    def fails(wheel):
+        happened.append("the wheel fails")
+        raise DeviceError("the wheel does not answer")
+
+    ends = LocalCall.exception
+
+    def waited_for(call, timeout_s=None):
+        happened.append("the lamp has ended")
+        return ends(call, timeout_s)
+
+    monkeypatch.setattr(SimulatedFilters, "filter", fails)
+    monkeypatch.setattr(LocalCall, "exception", waited_for)
+    for call, arguments in (("open_shutter", {}), ("set_channel", {"name": "red", "alone": True})):
+        happened.clear()
+        with pytest.raises(DeviceError, match="does not answer"):
+            channels.call(call, **arguments)
+        assert happened[happened.index("the wheel fails") + 1] == "the lamp has ended"
+        assert powers(rig) == [0.0, 0.0]
 
 
 def test_what_never_settles_fails_in_the_dark(rig):

@@ -216,6 +216,53 @@ def test_an_event_that_cannot_be_noted_ends_the_run_whoever_notes_it():
     assert status.stimulations.fired == 0
 
 
+def test_what_cannot_be_noted_keeps_no_stimulus_that_was_fired_from_the_record():
+    noted = []
+
+    def note(done):
+        if done.event.number == 0:
+            raise OSError("no room")
+        assert not loop.run.has_ended, "its record is closed by then"
+        noted.append((done.event.number, done.outcome))
+
+    loop = Loop(series(2), pipeline(), note=note)
+    status = loop.start().end()
+    assert (status.outcome, status.reason.split(";")[0]) == ("failed", "OSError: no room")
+    assert (noted, status.stimulations.fired) == ([(1, "acquired")], 1)
+
+
+def test_a_stimulus_that_cannot_be_predicted_is_noted_all_the_same(monkeypatch):
+    loop = Loop(series(1), pipeline())
+    predict = loop.run._prediction._fetched
+
+    def fails(prediction, event):
+        if event.kind == "stimulus":
+            raise ArithmeticError("no number")
+        predict(event)
+
+    monkeypatch.setattr(type(loop.run._prediction), "_fetched", fails)
+    status = loop.start().end()
+    assert [(one.event.number, np.isnan(one.predicted_s)) for one in loop.settled] == [(0, False), (1, True)]
+    assert (status.outcome, status.stimulations.fired) == ("complete", 1)
+    assert [(error.type, error.message) for error in status.errors.last] == [("ArithmeticError", "no number")]
+
+
+def test_frames_are_let_go_of_also_where_no_stimulus_is_ever_fired():
+    loop = Loop(series(5), pipeline(late="skip"))
+    submit = loop.workers.submit
+    loop.workers.submit = lambda job, done: submit(job, lambda _: done(failed(RuntimeError("no mask"))))
+    assert loop.start().end().stimulations.fired == 0
+    newest_ns = [one.exposure.header.time_ns for one in loop.settled if one.event.kind == "image"]
+    assert len(loop.held.kept_from_ns) >= 5
+    assert loop.held.kept_from_ns[-1] == newest_ns[-1] + 1
+
+
+def failed(error):
+    future = Future()
+    future.set_exception(error)
+    return future
+
+
 def test_a_stimulus_that_is_held_keeps_what_was_found_from_being_written_for_a_moment_only():
     loop = Loop(series(1), pipeline())
     gate = threading.Event()

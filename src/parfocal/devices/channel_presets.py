@@ -215,14 +215,19 @@ class ChannelPresets:
         return now_ns - self._arrived_ns >= preset.settle_s * 1e9
 
     def set_lit(self, lit: bool) -> ChannelState:
-        """Let the light of the channel reach the sample, or not; return what everything stands at then."""
+        """Let the light of the channel reach the sample, or not; return what everything stands at then.
+
+        The filter is that in the way when the lamp was asked.
+        """
         self._check_open()
         lamp = self._lamp()
         if lamp is None:
             return self.channel()
         asked = (lamp.begin_lit() if lit else lamp.begin_dark(), *self._begin_reading_camera())
-        in_the_way = self._filter()  # read while the lamp does it
-        state, *exposure_ms = all_results(*asked)
+        try:
+            in_the_way = self._filter()  # read while the lamp does it
+        finally:
+            state, *exposure_ms = all_results(*asked)  # also if that fails: nothing is under way after it
         return self._state(lamp.note(state), in_the_way, *exposure_ms)
 
     def channel(self) -> ChannelState:
@@ -263,8 +268,10 @@ class ChannelPresets:
         preset, power_of = self._presets[name], self._power_of(name, power)
         darkened = [dark.begin_dark(power_of(dark.name)) for dark in lamps]
         asked = (*darkened, *self._begin_exposure(exposure_ms))
-        stays = may_stay and self._stays(preset.filter)  # looked at while the lamps go dark
-        answers = all_results(*asked)
+        try:
+            stays = may_stay and self._stays(preset.filter)  # looked at while the lamps go dark
+        finally:
+            answers = all_results(*asked)  # also if that fails: nothing is under way after it
         for dark, state in zip(lamps, answers, strict=False):
             dark.note(state)
         if not stays:

@@ -9,6 +9,7 @@ its fans loud, and may leave less of a boost to the processors that are at work.
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,11 +39,13 @@ def keep_awake(service: str) -> FileIO:
     ConfigError
         If this user may not; names the setting of the `service`, and tells what to do.
     """
-    try:
-        device = open(DEVICE, "wb", buffering=0)  # noqa: SIM115 (whoever called closes it)
-        device.write(_NO_DELAY)
-    except OSError as error:
-        raise ConfigError(_refusal((service,), _reason(error))) from error
+    with ExitStack() as stack:
+        try:
+            device = stack.enter_context(open(DEVICE, "wb", buffering=0))
+            device.write(_NO_DELAY)
+        except OSError as error:
+            raise ConfigError(_refusal((service,), _reason(error))) from error
+        stack.pop_all()  # whoever called closes it
     return device
 
 

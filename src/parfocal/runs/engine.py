@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -392,9 +393,7 @@ class RunEngine:
             with self._lock:
                 self._unnoted.catch_up()
         except Exception as error:  # noqa: BLE001 (the run ends in order, as if its own thread had noted it)
-            kind = type(error).__name__
-            self.noted("runs", kind, str(error) or kind, -1)
-            self.fail(f"{kind}: {error}")
+            self.fail(self._note_error(error))
 
     def keep_commands(self, *, patiently: bool = False) -> None:
         """Have the record hold what was asked of the run; what it can't take now it gets the next time.
@@ -447,6 +446,7 @@ class RunEngine:
         report: inputs.Report = inputs.Woken(self._clock.monotonic_ns())
         while (task := self._next(report)) is not None:
             if isinstance(task, tasks.Close):
+                self._note_all()
                 self.keep_commands(patiently=True)
             try:
                 following = self._following(task)
@@ -520,7 +520,7 @@ class RunEngine:
         if isinstance(report, inputs.FocusNotFound) and before.event is not None:
             self._log.warning("run %s: event %d: %s", self.name, before.event.number, report.message)
         stimulus = self._performer.stimulus
-        done = settled(before, self._machine, report, exposure, lambda: self._prediction.starts_s, stimulus)
+        done = settled(before, self._machine, report, exposure, self._predicted_s, stimulus)
         if done is not None:
             self._at(done.event.number + 1)
             self._unnoted.add(partial(self._note, done))
@@ -529,8 +529,17 @@ class RunEngine:
         if isinstance(report, inputs.Exposed) and exposure is not None:
             self._prediction.saw_exposed(exposure.header, exposure.light_s, self._task_began_ns)
         if not self._is_light_next(report):
-            self._prediction.catch_up()
             self._unnoted.catch_up()
+            self._prediction.catch_up()
+
+    def _predicted_s(self) -> float:
+        """Return when the event in hand was expected; NaN, and an error, if that can't be told."""
+        try:
+            return self._prediction.starts_s
+        except Exception as error:  # noqa: BLE001 (what was done, as a stimulus that was fired, is noted)
+            kind = type(error).__name__
+            self._advance(inputs.Noted(self._clock.monotonic_ns(), "runs", kind, str(error) or kind, -1))
+            return math.nan
 
     def _is_light_next(self, report: inputs.Report) -> bool:
         """Return whether the run goes on to the light of a stimulus as soon as it can, after that report."""
@@ -548,6 +557,21 @@ class RunEngine:
             details = called_details(asked, called, began_at, took_s)
             self._commands.note(before, asked.name, details, self.name)
             self._tell_record(self.name, asked.name, details)
+
+    def _note_all(self) -> None:
+        """Note what waits before the record is closed; what can't be noted keeps nothing else from that."""
+        while self._unnoted.waits:
+            try:
+                with self._lock:
+                    self._unnoted.catch_up()
+            except Exception as error:  # noqa: BLE001 (told, and the others are noted)
+                self._note_error(error)
+
+    def _note_error(self, error: Exception) -> str:
+        """Count what kept something from being noted; return it in words."""
+        kind = type(error).__name__
+        self.noted("runs", kind, str(error) or kind, -1)
+        return f"{kind}: {error}"
 
     def _remarks(self) -> tuple[str, ...]:
         with self._lock:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import RunForecast
 from parfocal.processes import directory
+from parfocal.processes.awake import keep_awake
 from parfocal.runs.acquisition_mode import parts_of
 from parfocal.runs.conditions.interlocks import Interlock, together
 from parfocal.runs.conditions.watch_maker import WatchMaker
@@ -99,6 +100,8 @@ class RequestExaminer:
         """Ask the instruments, once, and go through the events, once: not again of what was prepared."""
         given = plan_from_data(request.plan)
         settings = self._for_plan(_with_parts(self._settings(), request.parts), given)
+        if settings.keep_awake:  # set meanwhile, perhaps
+            keep_awake(self._context.service).close()
         instruments = self._instruments(settings, request.parent, calls_of(given))
         folder = request.folder if before is None else before.folder
         try:

@@ -25,6 +25,11 @@ class PostponedWork:
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], object]] = deque()
 
+    @property
+    def waits(self) -> bool:
+        """Whether anything is to be done."""
+        return bool(self._waiting)
+
     def add(self, work: Callable[[], object]) -> None:
         """Have something done by the next `catch_up`."""
         self._waiting.append(work)

@@ -72,6 +72,9 @@ class RunService(StartCommands, StatusCommands, Service):
 
     def step(self) -> float | None:
         """Keep on the disk which runs go on, and what was measured; ask how far their records are."""
+        for run in self.runs.going_on():
+            if run.engine is not None:
+                run.engine.catch_up()  # first: what follows may wait for a disk, or for a recorder
         self.lifetimes.keep()
         for orphan in self.runs.orphans():
             orphan.cancel("the run that started it has ended")
@@ -122,7 +125,6 @@ def _look(run: KnownRun) -> None:
         run.script.keep_record()
     if engine is None or instruments is None:
         return
-    engine.catch_up()
     engine.keep_commands()
     try:
         engine.stored(instruments.storage())

@@ -126,6 +126,7 @@ class LiveAnalysis:
         self._awaited: TimePoint | None = None
         self._no_stimulus = threading.Event()  # is in hand
         self._no_stimulus.set()
+        self._newest_ns = 0  # of the frame after which none were let go of yet
         self._begun: RunStart | None = None
         self._aborted = self._stopped = False
         self._given_up = 0
@@ -242,12 +243,14 @@ class LiveAnalysis:
             if event is not None and event.kind == "image" and event.channel == self._channel:
                 t, p = field_of(event)
                 self._positions[p].plan(t)
+        if self._newest_ns and self._no_stimulus.is_set():  # the stimulus after it was left out
+            self._let_go()
 
     def exposed(self, event: Event, exposure: ExposedFrame, following: Event | None = None) -> None:
         """Take an image, or a reference; frames that are not wanted may leave the ring.
 
         If the event `following` it is of something else, the images before are complete. Before a stimulus no
-        frame is let go of: that takes time, and is done after it.
+        frame is let go of: that takes time, and is done once it is over.
         """
         light_is_next = following is not None and following.kind == "stimulus"
         if light_is_next:
@@ -259,13 +262,9 @@ class LiveAnalysis:
                 self._group.add(event, exposure)
             if following is not None:
                 self._take_complete(following)
-            if light_is_next:
-                return
-            unread = (point for point in self._going_on if point.state in ("waiting", "running"))
-            wanted = [point.oldest_ns for point in unread]
-            if self._group is not None:
-                wanted.append(self._group.oldest_ns)
-        self._held.keep_from(min(wanted, default=exposure.header.time_ns + 1))
+        self._newest_ns = exposure.header.time_ns
+        if not light_is_next:
+            self._let_go()
 
     def mask_for(self, event: Event) -> MaskAnswer:
         """Return how it is with the mask of a stimulus; who asks is woken when an awaited one has come."""
@@ -291,6 +290,16 @@ class LiveAnalysis:
             self._awaited = point
             until_ns = point.image_ns + round(self._pipeline.deadline_s * 1e9)
             return MaskAnswer(state="awaited", older=older, until_ns=until_ns, why=point.why)
+
+    def _let_go(self) -> None:
+        """Have frames leave the ring that nobody is to read any more."""
+        with self._lock:
+            unread = (point for point in self._going_on if point.state in ("waiting", "running"))
+            wanted = [point.oldest_ns for point in unread]
+            if self._group is not None:
+                wanted.append(self._group.oldest_ns)
+            newest_ns, self._newest_ns = self._newest_ns, 0
+        self._held.keep_from(min(wanted, default=newest_ns + 1))
 
     # --- any thread
 
@@ -320,7 +329,7 @@ class LiveAnalysis:
                 self._group = None
             if self._going_on:
                 return f"{len(self._going_on)} time points to be analysed"
-            self._catch_up()
+            self._send_deferred()
             left = len(self._deferred) + len(self._late_ones)
         if left:
             return f"{left} deferred time points to be analysed"
@@ -385,7 +394,7 @@ class LiveAnalysis:
             job = point.job(position, self._time_points())
             self._workers.submit(job, partial(self._done, position, point))
 
-    def _catch_up(self) -> None:
+    def _send_deferred(self) -> None:
         """Send deferred time points to the workers, as many as there are workers: a position's in order."""
         assert self._folder is not None
         for point in tuple(self._deferred):
@@ -449,7 +458,7 @@ class LiveAnalysis:
                 if found is not None and not found.gone:
                     for other in self._deferred:
                         other.go_on_after(point, found.link, found.reference)
-                self._catch_up()
+                self._send_deferred()
 
     def _result_of(
         self, point: TimePoint, future: Future[JobResult]

@@ -56,7 +56,7 @@ class SharedState(Generic[T]):
     def locked(self) -> AbstractContextManager[None]:
         """Return what lets it be changed alone, among all processes and threads; a process that ends lets go.
 
-        Entered, it raises `DeviceError` if somebody else has held it for 5 s.
+        Entered, it raises `DeviceError` if another process, or another thread, has held it for 5 s.
         """
         return self._lock
 
@@ -104,9 +104,12 @@ class _Lock:
     def __enter__(self) -> None:
         if not self._thread.acquire(timeout=_PATIENCE_S):
             raise self._stopped()
-        if not self._try() and not poll_until(self._try, _PATIENCE_S, every_s=_PAUSE_S):
+        try:
+            if not self._try() and not poll_until(self._try, _PATIENCE_S, every_s=_PAUSE_S):
+                raise self._stopped()
+        except BaseException:
             self._thread.release()
-            raise self._stopped()
+            raise
 
     def __exit__(self, *exc_info: object) -> None:
         unlock(self._file)
