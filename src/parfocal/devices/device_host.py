@@ -20,7 +20,7 @@ from parfocal.core.protocols import (
 )
 from parfocal.devices.context import DeviceContext
 from parfocal.devices.device_commands import device_commands
-from parfocal.devices.limits import check_values, limits_of
+from parfocal.devices.limits import check_values, limits_reader
 from parfocal.devices.registry import (
     check_settings,
     load_device,
@@ -109,7 +109,7 @@ class DeviceHost(Service):
             stack.callback(device.close)
             stack.callback(device.make_safe)
             device.open()
-            self.device, self._limits = device, limits_of(device)
+            self.device, self._limits = device, limits_reader(device)
             self.surround(stack)
             self._closing = stack.pop_all()
 

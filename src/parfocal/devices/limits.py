@@ -15,28 +15,7 @@ POWERS = (0.0, 1.0)
 """The least and the greatest power of a light."""
 
 
-def check_limits(device: Any, values: Mapping[str, float]) -> None:
-    """Refuse what is not finite, or beyond the limits that a device declares (`HasLimits`).
-
-    Raises
-    ------
-    BadInputError
-        Naming the value, and the limits.
-
-    Examples
-    --------
-    >>> class Camera:
-    ...     def limits(self):
-    ...         return {"exposure_ms": (0.01, 10_000.0)}
-    >>> check_limits(Camera(), {"exposure_ms": 5.0, "gain": 2.0})
-    >>> check_limits(Camera(), {"exposure_ms": -5.0})
-    Traceback (most recent call last):
-    parfocal.core.errors.BadInputError: exposure_ms must lie from 0.01 to 10000, not -5.0
-    """
-    check_values(limits_of(device)(), values)
-
-
-def limits_of(device: Any) -> Callable[[], Mapping[str, tuple[float, float]]]:
+def limits_reader(device: Any) -> Callable[[], Mapping[str, tuple[float, float]]]:
     """Return what tells the limits that a device declares; {} if it declares none.
 
     Whether it does is looked at here alone: that takes longer than the check of a value.
@@ -45,7 +24,21 @@ def limits_of(device: Any) -> Callable[[], Mapping[str, tuple[float, float]]]:
 
 
 def check_values(declared: Mapping[str, tuple[float, float]], values: Mapping[str, float]) -> None:
-    """Refuse what is not finite, or beyond the limits that were declared, with `BadInputError`."""
+    """Refuse what is not finite, or beyond the limits that were declared.
+
+    Raises
+    ------
+    BadInputError
+        Naming the value, and the limits.
+
+    Examples
+    --------
+    >>> declared = {"exposure_ms": (0.01, 10_000.0)}
+    >>> check_values(declared, {"exposure_ms": 5.0, "gain": 2.0})
+    >>> check_values(declared, {"exposure_ms": -5.0})
+    Traceback (most recent call last):
+    parfocal.core.errors.BadInputError: exposure_ms must lie from 0.01 to 10000, not -5.0
+    """
     for name, value in values.items():
         if not math.isfinite(value):
             raise BadInputError(f"{name} must be a finite number, not {value}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from parfocal.core.protocols import CanAbort, TakesEvents
-from parfocal.devices.limits import check_values, limits_of
+from parfocal.devices.limits import check_values, limits_reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ class SnapCamera:
     """
 
     def __init__(self, device: Camera, expose: Callable[[int], None]) -> None:
-        self._device, self._expose, self._limits = device, expose, limits_of(device)
+        self._device, self._expose, self._limits = device, expose, limits_reader(device)
         self._takes_events = device if isinstance(device, TakesEvents) else None
         self._can_abort = device if isinstance(device, CanAbort) else None
 
