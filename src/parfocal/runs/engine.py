@@ -537,8 +537,7 @@ class RunEngine:
         try:
             return self._prediction.starts_s
         except Exception as error:  # noqa: BLE001 (what was done, as a stimulus that was fired, is noted)
-            kind = type(error).__name__
-            self._advance(inputs.Noted(self._clock.monotonic_ns(), "runs", kind, str(error) or kind, -1))
+            self._advance(inputs.Noted(self._clock.monotonic_ns(), "runs", *_told(error), -1))
             return math.nan
 
     def _is_light_next(self, report: inputs.Report) -> bool:
@@ -569,9 +568,9 @@ class RunEngine:
 
     def _note_error(self, error: Exception) -> str:
         """Count what kept something from being noted; return it in words."""
-        kind = type(error).__name__
-        self.noted("runs", kind, str(error) or kind, -1)
-        return f"{kind}: {error}"
+        kind, message = _told(error)
+        self.noted("runs", kind, message, -1)
+        return f"{kind}: {message}"
 
     def _remarks(self) -> tuple[str, ...]:
         with self._lock:
@@ -581,8 +580,7 @@ class RunEngine:
 
     def _give_up(self, error: Exception) -> None:
         """Have it go dark and end as failed, with `error` among its errors."""
-        now_ns, kind = self._clock.monotonic_ns(), type(error).__name__
-        message = str(error) or kind
+        now_ns, (kind, message) = self._clock.monotonic_ns(), _told(error)
         self._advance(inputs.EndRun(now_ns, "failed", f"{kind}: {message}", commanded=False))
         self._advance(inputs.TaskFailed(now_ns, "runs", kind, message))
 
@@ -649,3 +647,9 @@ class RunEngine:
         if self.analysis is not None:
             self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s, self.analysis.warning)
         return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Return the kind of an error, and what it says; its kind once more if it says nothing."""
+    kind = type(error).__name__
+    return kind, str(error) or kind
