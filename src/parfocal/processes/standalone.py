@@ -27,14 +27,13 @@ from parfocal.core.clock import SYSTEM_CLOCK, Clock, poll_until
 from parfocal.core.errors import ProcessError, ServiceUnavailableError
 from parfocal.core.files import private_folder
 from parfocal.processes import directory
-from parfocal.processes.awake import check_awake
 from parfocal.processes.directory import SERVICES_FOLDER, ServiceRecord, read_record, write_record
 from parfocal.processes.folders import lock_folder
 from parfocal.processes.heartbeat import read_stamps, step_over_at
 from parfocal.processes.held_file import held_file
 from parfocal.processes.identity import Identity, identity_of, wants_processor
 from parfocal.processes.locks import FOLDER_LOCK, FileLock, holder_of, remove_folder
-from parfocal.processes.priority import check_real_time
+from parfocal.processes.permissions import check_permitted
 from parfocal.processes.process import search_path
 from parfocal.processes.session import start_module
 from parfocal.processes.spec import ServiceSpec, check_name
@@ -109,8 +108,7 @@ def start_service(
     found = find_service(spec.name)
     if found is not None and found.process.alive:
         return found
-    check_real_time((spec,))
-    check_awake((spec,))
+    check_permitted((spec,))
     root = private_folder(private_folder(directory.runtime_root(), directory.RUNTIME_DIR) / SERVICES_FOLDER)
     with held_file(root / f"{spec.name}.lock", "start", _START_LOCK_WITHIN_S) as held:
         if not held:

@@ -17,12 +17,11 @@ from parfocal.core.status import AddedPanel, ProcessStatus, RigStatus
 from parfocal.ipc import Client, CommandTable, Server
 from parfocal.processes import directory, lifecycle
 from parfocal.processes.announcer import Announcer
-from parfocal.processes.awake import check_awake
 from parfocal.processes.directory import RIG_SERVICE
 from parfocal.processes.folders import RigFolders
 from parfocal.processes.fork_server import ForkServer
 from parfocal.processes.panel_table import PanelTable
-from parfocal.processes.priority import check_real_time
+from parfocal.processes.permissions import check_permitted
 from parfocal.processes.restarting import back_again, refuse_claimed, restart_changed, wait_for_settings
 from parfocal.processes.rig_commands import CHANGES_WITHIN_S, RigCommands
 from parfocal.processes.sidecar import Sidecar
@@ -257,8 +256,7 @@ class Supervisor:
             If the rig does not run.
         """
         supervision = self._running("no service can be added")
-        check_real_time(specs)
-        check_awake(specs)
+        check_permitted(specs)
         with ExitStack() as undo:
             for spec in specs:
                 supervision.add(spec).result()
@@ -344,8 +342,7 @@ class Supervisor:
 
     def _prepare(self) -> Supervision:
         """Claim the name, and bring up what a rig has beside its services."""
-        check_real_time(self._specs)
-        check_awake(self._specs)
+        check_permitted(self._specs)
         folders = RigFolders.claim(self.rig)
         self._resources.callback(folders.release)
         server = Server(CommandTable.of(RigCommands(self)), folders.runtime, RIG_SERVICE)
