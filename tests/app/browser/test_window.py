@@ -217,11 +217,11 @@ def test_viewers_of_others_are_listed_and_a_hung_one_is_ended(opened, applicatio
     opens = "open_viewer('theirs', 'headless', persist=True).wait_ready(60)"
     code = f"from parfocal.viewers import open_viewer; {opens}"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
-    assert until(application, lambda: "theirs" in {line.info.name for line in window.watch.lines})
+    states = lambda: {line.info.name: line.info.state for line in window.watch.lines}  # noqa: E731
+    assert until(application, lambda: states().get("theirs") == "ready")  # a look while it started is older
     (line,) = (line for line in window.watch.lines if line.info.name == "theirs")
     assert line.memory_mb > 10
     psutil.Process(line.info.pid).send_signal(signal.SIGSTOP)
-    states = lambda: {line.info.name: line.info.state for line in window.watch.lines}  # noqa: E731
     assert until(application, lambda: states().get("theirs") == "hung")
     window.viewers.table.selectRow([one.info.name for one in window.watch.lines].index("theirs"))
     window.viewers.look()
