@@ -20,7 +20,7 @@ from parfocal.core.run_status import RunCommand
 from parfocal.processes import HANGS
 from parfocal.runs.instruments.recording_calls import RecordingCalls
 from parfocal.runs.machine.counts import EventCounts
-from parfocal.storage import read_manifest, recorder
+from parfocal.storage import last_collector, read_manifest
 from parfocal.storage.collecting import Collected
 from parfocal.storage.manifest import write_manifest
 from parfocal.storage.recorder import Recorder
@@ -196,7 +196,7 @@ def test_two_threads_that_make_safe_at_once_begin_one_last_collection(
     with monkeypatch.context() as patched:
         patched.setattr(made, "_context", context)
         patched.setattr(made, "_collector", collected)
-        patched.setattr(recorder, "threading", SimpleNamespace(Thread=SlowThread))
+        patched.setattr(last_collector, "threading", SimpleNamespace(Thread=SlowThread))
         for thread in threads:
             thread.start()
         for thread in threads:

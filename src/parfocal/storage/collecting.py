@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -67,7 +68,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Collector:
-    """Asks all services of a rig but the recorder. One thread at a time; close it.
+    """Asks all services of a rig but the recorder. Any thread may use it; one collection follows another.
 
     Parameters
     ----------
@@ -88,11 +89,12 @@ class Collector:
         self._files = tuple(files)
         self._clients: dict[str, Client] = {}
         self._owners: dict[Path, str] = {}
+        self._collecting = threading.Lock()  # clients and the folder of drafts belong to one collection
 
     def collect(
         self, folder: Path, *, at_end: bool, answer_s: float = ANSWER_S, files_s: float = FILES_S
     ) -> Collected:
-        """Ask everybody at once; what is not answered in time is named.
+        """Ask everybody at once; what is not answered in time is named. Waits for a collection before it.
 
         Parameters
         ----------
@@ -103,28 +105,29 @@ class Collector:
         answer_s, files_s : float
             How long answers, and files, may take.
         """
-        found = Collected()
-        calls = [
-            (name, what, self._ask(found, name, what, question, answer_s))
-            for name in self._names()
-            for what, question in _QUESTIONS.items()
-        ]
-        asked = self._names() if folder.is_dir() else ()  # one that was removed is not made again
-        files = [
-            (name, self._ask(found, name, "files", "save_record", files_s, _draft(folder, name), at_end))
-            for name in asked
-        ]
-        for name, what, call in calls:
-            answer = _answer(found, name, what, call)
-            if answer:
-                getattr(found, what)[name] = answer
-        for name, call in files:
-            _answer(found, name, "files", call)
-            found.artifacts.update(self._take_in(folder, name))
-        shutil.rmtree(folder / _DRAFTS, ignore_errors=True)
-        if not at_end:
-            found.artifacts.update(self._copies(folder))
-        return found
+        with self._collecting:
+            found = Collected()
+            calls = [
+                (name, what, self._ask(found, name, what, question, answer_s))
+                for name in self._names()
+                for what, question in _QUESTIONS.items()
+            ]
+            asked = self._names() if folder.is_dir() else ()  # one that was removed is not made again
+            files = [
+                (name, self._ask(found, name, "files", "save_record", files_s, _draft(folder, name), at_end))
+                for name in asked
+            ]
+            for name, what, call in calls:
+                answer = _answer(found, name, what, call)
+                if answer:
+                    getattr(found, what)[name] = answer
+            for name, call in files:
+                _answer(found, name, "files", call)
+                found.artifacts.update(self._take_in(folder, name))
+            shutil.rmtree(folder / _DRAFTS, ignore_errors=True)
+            if not at_end:
+                found.artifacts.update(self._copies(folder))
+            return found
 
     def _copies(self, folder: Path) -> dict[str, Artifact]:
         """Copy the files that belong into each record, under their names."""

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 
-from parfocal.core.clock import poll_until
 from parfocal.core.errors import BadInputError, ParfocalError, StorageError, StreamError
 from parfocal.core.event_layout import EventLayout
 from parfocal.core.files import replace_file
@@ -17,23 +16,25 @@ from parfocal.core.frames import FrameSpec, RowSpec
 from parfocal.core.run_status import RunCommand
 from parfocal.ipc import command, current_call
 from parfocal.processes import HANGS, RIG_GONE, Service, ServiceContext, directory
-from parfocal.storage.collecting import Collected, Collector
+from parfocal.storage.collecting import Collector
 from parfocal.storage.disk import storage_errors
 from parfocal.storage.folder import check_place
-from parfocal.storage.manifest import read_manifest
+from parfocal.storage.last_collector import LastCollector
+from parfocal.storage.new_files import begin_new_files
 from parfocal.storage.notes import annotated, with_commands
-from parfocal.storage.outcome import RECORDING, Ending
-from parfocal.storage.recorder_settings import (
-    MB,
-    RecorderSettings,
-    RecorderStatus,
-    RunReport,
-    report_of,
-    status_of,
-)
+from parfocal.storage.outcome import Ending
+from parfocal.storage.recorder_settings import MB, RecorderSettings
 from parfocal.storage.recording import Recording
 from parfocal.storage.requests import RunRequest, Site, StreamRequest
 from parfocal.storage.run_manifests import Ended
+from parfocal.storage.run_report import (
+    RecorderStatus,
+    RunReport,
+    health_of,
+    report_of,
+    report_of_closed,
+    status_of,
+)
 from parfocal.storage.slow_disk import SlowDisk
 from parfocal.streams import open_stream, stream_names
 
@@ -41,10 +42,6 @@ _LOOK_S = 0.25
 _AGAIN_S = 1.0
 _STOPS_WITHIN_S = 5.0
 """How long a service may take for the call that ends an acquisition: after that it is not carried out."""
-_PARTS_S = 5.0
-"""How long a command waits until all streams go to new files; those without a new frame do it then."""
-_LAST_ANSWERS_S, _LAST_FILES_S = 0.4, 1.0
-"""How long the other services get to answer when the whole rig ends."""
 
 
 class Recorder(Service):
@@ -64,9 +61,7 @@ class Recorder(Service):
         self._slow_disk = SlowDisk()
         self._unclosed: dict[Path, Recording] = {}
         self._turning = threading.Lock()  # which run is recorded: one begins, or ends, at a time
-        self._collecting = threading.Lock()
-        self._leaving = threading.Lock()  # of the last collection, which begins once
-        self._last_collection: threading.Thread | None = None
+        self._last_collector = LastCollector()
 
     def streams_written(self, service: str) -> tuple[str, ...]:
         """Return none: it writes files."""
@@ -127,24 +122,13 @@ class Recorder(Service):
     def health_line(self) -> str:
         """Return how the run is doing."""
         recording = self._current()
-        if recording is None:
-            return "no run"
-        streams = recording.progress()
-        return ", ".join(
-            f"{n}: {s.stored} stored, {s.behind} behind, {s.lost} lost" for n, s in streams.items()
-        )
+        return "no run" if recording is None else health_of(recording)
 
     def make_safe(self) -> None:
         """At the end of the rig, ask the others what they give to the record, while they are there."""
         recording = self._current()
-        if recording is None or not self._context.stop_reason():
-            return
-        with self._leaving:
-            if self._last_collection is None:
-                self._last_collection = threading.Thread(
-                    target=self._collect_last, args=(recording,), name="last collection", daemon=True
-                )
-                self._last_collection.start()
+        if recording is not None and self._context.stop_reason():
+            self._last_collector.begin(self._collector, recording)
 
     def close(self) -> None:
         """Close a run that is still recorded.
@@ -157,8 +141,7 @@ class Recorder(Service):
         if self._context.stop_reason() == HANGS:
             return
         if recording is not None:
-            if self._last_collection is not None:
-                self._last_collection.join()
+            self._last_collector.join()
             why = self._context.stop_reason()
             failed = why == RIG_GONE or bool(recording.manifest.plans)
             ending: Ending = "failed" if failed else "finished early"
@@ -246,9 +229,7 @@ class Recorder(Service):
         """
         recording = self._recording
         if run and (recording is None or run != str(recording.folder.path)):
-            return _report_of_closed(Path(run))
-        if recording is None:
-            raise BadInputError("no run was started")
+            return report_of_closed(Path(run))
         ended = Ended(
             ending=outcome,
             reason=reason,
@@ -300,19 +281,7 @@ class Recorder(Service):
         recording = self._current()
         if recording is None:
             raise BadInputError("no run is recorded just now; files begin with a run")
-        recording.begin_parts()
-        have_begun = poll_until(lambda: not recording.begins_parts, _PARTS_S, clock=self._context.clock)
-        parts, caller = recording.parts(), current_call().caller
-        noted = RunCommand(
-            command="recorder.new_file", at=self._context.clock.utc_ns() * 1e-9, by=caller, details=parts
-        )
-        recording.record.update(lambda manifest: with_commands(manifest, (noted,)))
-        if not have_begun and (late := recording.begins_parts):
-            raise StorageError(
-                f"rows of {', '.join(late)} still go to the file before, after {_PARTS_S:g} s: "
-                "the disk is slow. The new one begins when it has taken them, and nothing is lost"
-            )
-        return parts
+        return begin_new_files(recording, current_call().caller, self._context.clock)
 
     @command(lane="status", effect="reads")
     def free_bytes(self, folder: str = "") -> int:
@@ -330,9 +299,7 @@ class Recorder(Service):
         self, operator: str | None = None, sample: str | None = None, notes: str | None = None
     ) -> None:
         """Say who makes the run, of what, and what is seen; the record keeps each change with its time."""
-        recording = self._recording
-        if recording is None:
-            raise BadInputError("no run was started")
+        recording = self._latest()
         said = {"operator": operator, "sample": sample, "notes": notes}
         recording.record.update(lambda manifest: annotated(manifest, said, self._context.clock))
 
@@ -342,9 +309,7 @@ class Recorder(Service):
 
         `run` is the folder of the run that is meant: refused if another one was begun since.
         """
-        recording = self._recording
-        if recording is None:
-            raise BadInputError("no run was started")
+        recording = self._latest()
         if run and run != str(recording.folder.path):
             raise BadInputError(f"the run in {run} is not recorded any more: {recording.folder.path} is")
         recording.record.update(lambda manifest: with_commands(manifest, commands))
@@ -363,9 +328,16 @@ class Recorder(Service):
         recording = self._recording
         return RecorderStatus() if recording is None else status_of(recording, self._context.clock)
 
+    def _latest(self) -> Recording:
+        """Return the run that is recorded, or was last; `BadInputError` if there was none."""
+        if self._recording is None:
+            raise BadInputError("no run was started")
+        return self._recording
+
     def _current(self) -> Recording | None:
+        """Return the run that is recorded, if any."""
         recording = self._recording
-        return recording if recording is not None and recording.manifest.outcome == RECORDING else None
+        return recording if recording is not None and recording.record.is_open else None
 
     @property
     def _site(self) -> Site:
@@ -375,7 +347,7 @@ class Recorder(Service):
             rig=context.rig,
             service=context.service,
             on_error=self._stream_failed,
-            collect=self._collect,
+            collect=lambda folder, at_end: self._collector.collect(folder, at_end=at_end),
             delay_s=lambda stream: self._slow_disk.delay_s(stream),
             is_ending=lambda: bool(self._context.stop_reason()),
             stop_on_error=self.settings.on_storage_error == "stop",
@@ -412,20 +384,10 @@ class Recorder(Service):
         recording.start()
         return path
 
-    def _collect(self, folder: Path, at_end: bool) -> Collected:
-        with self._collecting:
-            return self._collector.collect(folder, at_end=at_end)
-
-    def _collect_last(self, recording: Recording) -> None:
-        limits = {"answer_s": _LAST_ANSWERS_S, "files_s": _LAST_FILES_S}
-        with self._collecting:
-            recording.keep_end(self._collector.collect(recording.folder.path, at_end=True, **limits))
-
     def _finish(self, ended: Ended, only: Recording | None = None) -> RunReport:
         """Close the run that is recorded, or the last one again; if it is another than `only`, neither."""
         with self._turning:
-            recording = self._recording
-            assert recording is not None
+            recording = self._latest()
             if only not in (None, recording):
                 return report_of(recording.folder.path, recording.manifest)
             ran = self._current() is not None
@@ -460,14 +422,13 @@ class Recorder(Service):
             self._recording.start()
 
     def _stream_failed(self, stream: str, error: Exception) -> None:
-        stop = self.settings.on_storage_error == "stop"
-        assert self._recording is not None
+        stop, recording = self.settings.on_storage_error == "stop", self._latest()
         self._context.log.error("recording of %s ended: %s", stream, error)
         stated = {"stream": stream, "error": type(error).__name__, "message": str(error), "stop": stop}
-        self._context.publish("storage.error", {**stated, "run": str(self._recording.folder.path)})
+        self._context.publish("storage.error", {**stated, "run": str(recording.folder.path)})
         if stop:
             threading.Thread(
-                target=self._stop, args=(self._recording, str(error)), name="stop", daemon=True
+                target=self._stop, args=(recording, str(error)), name="stop", daemon=True
             ).start()
 
     def _stop(self, recording: Recording, reason: str) -> None:
@@ -480,14 +441,6 @@ class Recorder(Service):
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
         self._finish(Ended(ending="failed", reason=reason), recording)
-
-
-def _report_of_closed(run: Path) -> RunReport:
-    """Return how a run ended, by its record; `BadInputError` if that is not closed."""
-    manifest = read_manifest(run)
-    if manifest.outcome == RECORDING:
-        raise BadInputError(f"the run in {run} is not recorded any more, and nobody has closed its record")
-    return report_of(run, manifest)
 
 
 def _specs(folder: Path) -> dict[str, FrameSpec | RowSpec]:
