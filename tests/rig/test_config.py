@@ -38,6 +38,18 @@ BENCH = {
         ),
         ({"services": {"recorder": {"kind": "recorder"}}, "real_time": ["runs"]}, "real_time: 'runs'"),
         (
+            {"services": {"camera": {"kind": "camera"}}, "own_processor": ["camra"]},
+            "own_processor: 'camra' is no service; did you mean 'camera'?",
+        ),
+        (
+            {
+                "services": {"camera": {"kind": "camera"}},
+                "own_processor": ["camera", "runs"],
+                "real_time": ["runs"],
+            },
+            "real_time and own_processor both have runs",
+        ),
+        (
             {"services": {"camera": {"kind": "camera"}}, "runs": {"real_time_workers": True}},
             "real_time_workers needs 'runs' in real_time",
         ),

@@ -50,6 +50,16 @@ def test_real_time_priority_that_is_not_allowed_is_told_with_a_remedy(
     assert "limits.conf" in finding.remedy
 
 
+def test_whether_services_may_have_a_processor_of_their_own_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    for why, told in (
+        ("", "one for services"),
+        ("there is one for everything", "none for services: there is"),
+    ):
+        monkeypatch.setattr(diagnosis, "why_no_own_processor", lambda why=why: why)
+        assert found("own processor").ok
+        assert found("own processor").found.startswith(told)
+
+
 def test_processors_that_may_not_be_kept_awake_are_told_with_a_remedy_if_there_is_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -98,16 +98,18 @@ def slow():
         assert run.join(PATIENCE_S)
 
 
-def test_instruments_are_told_after_an_image_what_the_plan_has_next(quick, monkeypatch):
-    told = []
-    monkeypatch.setattr(
-        quick.instruments,
-        "go_on_to",
-        lambda event: told.append((len(quick.instruments.exposed), event.number, event.kind)),
-    )
+def test_instruments_are_told_with_an_image_what_the_plan_has_next(quick, monkeypatch):
+    told, expose = [], quick.instruments.expose
+
+    def expose_and_note(event, following=None):
+        told.append((event.number, None if following is None else (following.number, following.kind)))
+        return expose(event, following)
+
+    monkeypatch.setattr(quick.instruments, "expose", expose_and_note)
     stimuli = {"stim_channels": ["blue"], "stim_frames": "all", "stim_exposure": 5}
     quick.end(quick.run(combine(series(2, **stimuli), wait(1), axis="t")))
-    assert told == [(1, 1, "stimulus"), (3, 3, "stimulus")], "after a stimulus all of it is read back first"
+    after_stimuli = [(1, None), (3, None)]  # after a stimulus all of it is read back first
+    assert told == [(0, (1, "stimulus")), after_stimuli[0], (2, (3, "stimulus")), after_stimuli[1]]
 
 
 def test_hours_of_plan_in_milliseconds_of_test(quick):

@@ -92,10 +92,10 @@ class SlowInstruments(MemoryInstruments):
         self._channel = event.channel
         return PlacedParts(shade_s=shade_s, move_s=move_s, switch_s=switch_s)
 
-    def expose(self, event):
+    def expose(self, event, following=None):
         light_s = None if self.lit else self._take(self._truth.light_s)
         self._take(self._truth.before_s)
-        exposed = super().expose(event)
+        exposed = super().expose(event, following)
         self._take(self._truth.after_s)
         return replace(exposed, light_s=light_s)
 

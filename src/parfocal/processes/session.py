@@ -7,6 +7,7 @@ import sys
 from typing import IO, Protocol
 
 from parfocal.processes.priority import ordinary_priority
+from parfocal.processes.processors import any_processor
 
 
 class ChildHandle(Protocol):
@@ -37,7 +38,7 @@ def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.P
     """Start ``python -m module``; it is told through its stdin what to do.
 
     It neither finds modules in the folder where it is started, nor hears the Ctrl-C of whoever starts it. Nor
-    has it the real-time priority of that.
+    has it the real-time priority of that, nor is it kept to its processors.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.P
     stderr : binary file
         Where it writes what goes wrong.
     """
-    with ordinary_priority():
+    with ordinary_priority(), any_processor():
         return subprocess.Popen(
             [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from parfocal.core.errors import BadInputError, ConfigError, nearest
+from parfocal.processes.processors import Processors
 
 RestartPolicy = Literal["restart", "degrade", "stop"]
 
@@ -62,6 +63,8 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         The service that it was made for, such as a tracker's worker, and is removed with; "" for none.
     real_time : bool
         Whether its process goes before all of ordinary priority, see `parfocal.processes.priority`.
+    processors : {"any", "own", "others"}
+        Which it works on, see `parfocal.processes.processors`.
     keep_awake : bool
         Whether it keeps processors awake while it has something to do, see `parfocal.processes.awake`.
 
@@ -87,6 +90,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     ends_first: bool = False
     part_of: str = ""
     real_time: bool = False
+    processors: Processors = "any"
     keep_awake: bool = False
 
     def __post_init__(self) -> None:

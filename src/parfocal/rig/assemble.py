@@ -12,8 +12,9 @@ from parfocal.rig.config import check_service, model_of
 from parfocal.rig.run_roles import has_runs, run_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from parfocal.processes.processors import Processors
     from parfocal.processes.setting_layers import Layers
     from parfocal.rig.config import RigConfig, ServiceConfig
 
@@ -49,15 +50,30 @@ def service_specs(config: RigConfig, layers: Mapping[str, Layers] | None = None)
     ... )
     >>> [spec.name for spec in service_specs(config)]
     ['tracker-1', 'tracker-2', 'tracker']
+    >>> config = config.model_copy(update={"own_processor": ["tracker"]})
+    >>> [spec.processors for spec in service_specs(config)]
+    ['others', 'others', 'own']
     """
     specs = tuple(spec for name, service in config.services.items() for spec in _specs(name, service))
     if has_runs(config):
         specs = (*specs, run_spec(config))
     known = layers or {}
     return tuple(
-        replace(spec, layers=known.get(spec.name, spec.layers), real_time=spec.name in config.real_time)
+        replace(
+            spec,
+            layers=known.get(spec.name, spec.layers),
+            real_time=spec.name in config.real_time,
+            processors=_processors(spec.name, config.own_processor),
+        )
         for spec in specs
     )
+
+
+def _processors(name: str, own: Sequence[str]) -> Processors:
+    """Return which processors a service works on, if these have one of their own."""
+    if not own:
+        return "any"
+    return "own" if name in own else "others"
 
 
 def specs_of_service(name: str, service: ServiceConfig | Mapping[str, Any]) -> tuple[ServiceSpec, ...]:

@@ -130,6 +130,9 @@ class RigConfig(BaseModel):
     real_time : list of str
         Services, perhaps "runs", that go before all other programs of this machine: those for whose answers a
         closed loop waits, and that compute little themselves. See `parfocal.processes.priority`.
+    own_processor : list of str
+        Services, perhaps "runs", that share one processor, which no other service of the rig works on: those
+        for whose answers a closed loop waits. See `parfocal.processes.processors`.
 
     Examples
     --------
@@ -148,6 +151,7 @@ class RigConfig(BaseModel):
     plots: dict[Name, PlotConfig] = {}
     interlocks: list[dict[str, Any]] = []
     real_time: list[Name] = []
+    own_processor: list[Name] = []
 
     @field_validator("interlocks")
     @classmethod
@@ -168,9 +172,15 @@ class RigConfig(BaseModel):
                             f"{name} {word} {other!r}, which is no service; {nearest(other, self.services)}"
                         )
         known = [*self.services, *([RUNS] if has_runs(self) else [])]
-        for name in self.real_time:
-            if name not in known:
-                raise ValueError(f"real_time: {name!r} is no service; {nearest(name, known)}")
+        for word, names in (("real_time", self.real_time), ("own_processor", self.own_processor)):
+            for name in names:
+                if name not in known:
+                    raise ValueError(f"{word}: {name!r} is no service; {nearest(name, known)}")
+        if twice := [name for name in self.own_processor if name in self.real_time]:
+            raise ValueError(
+                f"real_time and own_processor both have {', '.join(twice)}: of services that go first each "
+                "would wait until the one before it on their processor rests; leave them out of one"
+            )
         if self.runs is not None and self.runs.real_time_workers and RUNS not in self.real_time:
             raise ValueError(f"runs: real_time_workers needs {RUNS!r} in real_time, too")
         check_services(interlocks_from_data(self.interlocks), self.services)

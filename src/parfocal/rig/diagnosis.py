@@ -17,6 +17,7 @@ from parfocal.devices.micromanager.mmcore import INSTALL, library_versions
 from parfocal.processes import directory, folders, loading
 from parfocal.processes.awake import how_to_allow, why_not_awake
 from parfocal.processes.priority import ALLOW, why_no_real_time
+from parfocal.processes.processors import why_no_own_processor
 from parfocal.rig.probing import all_entries, probe
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def diagnose() -> tuple[Finding, ...]:
         _shared_memory(),
         _open_files(),
         _real_time(),
+        _own_processor(),
         _awake(),
         _paths(),
         _logout(),
@@ -121,6 +123,13 @@ def _real_time() -> Finding:
     return Finding(
         what="real-time priority", found=found, ok=not why, remedy=ALLOW if why else "", needed=False
     )
+
+
+def _own_processor() -> Finding:
+    """Look whether services may have a processor of their own; a rig whose file asks for it works without."""
+    why = why_no_own_processor()
+    found = f"none for services: {why}" if why else "one for services that a rig file names in own_processor"
+    return Finding(what="own processor", found=found)
 
 
 def _awake() -> Finding:

@@ -221,7 +221,7 @@ class Performer:
 
     def _expose(self, event: Event, which: tasks.Mask, following: Event | None) -> inputs.Report:
         if event.kind != "stimulus":
-            exposure = self._instruments.expose(event)
+            exposure = self._instruments.expose(event, following)
         else:
             mask = None
             if which != "none":
@@ -233,8 +233,6 @@ class Performer:
             exposure = self._fired.exposed
         self.exposure = exposure
         self.light_follows = following is not None and following.kind == "stimulus"
-        if following is not None:
-            self._instruments.go_on_to(following)
         if self._analysis is not None:
             self._analysis.exposed(event, exposure, following)
         header = exposure.header

@@ -126,8 +126,9 @@ class MemoryInstruments:
             raise AbortedError("the move was aborted")
         return PlacedParts(move_s=(self._clock.monotonic_ns() - began_ns) * 1e-9)
 
-    def expose(self, event: Event) -> ExposedFrame:
+    def expose(self, event: Event, following: Event | None = None) -> ExposedFrame:
         """Take the time of an exposure, in the light."""
+        del following  # it waits to be placed
         began_ns = self._clock.monotonic_ns()
         self.exposed.append((event.number, began_ns * 1e-9))
         self.z_um[event.number] = event.z_um
@@ -141,9 +142,6 @@ class MemoryInstruments:
         frame = len(self.exposed) - 1
         header = FrameHeader(frame=frame, time_ns=end_ns, exposure_ns=end_ns - began_ns, event=event.number)
         return ExposedFrame(header=header)
-
-    def go_on_to(self, event: Event) -> None:
-        """Wait for the event to be placed."""
 
     def prepare(self, mask: StimulusMask) -> None:
         """Nothing has to be made ready."""

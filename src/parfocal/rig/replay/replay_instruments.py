@@ -72,7 +72,7 @@ class ReplayInstruments:
         del event
         return PlacedParts()
 
-    def expose(self, event: Event) -> ExposedFrame:
+    def expose(self, event: Event, following: Event | None = None) -> ExposedFrame:
         """Return what was exposed for an event.
 
         Raises
@@ -80,14 +80,12 @@ class ReplayInstruments:
         FrameLostError
             If the record has no frame of it.
         """
+        del following  # everything is where it was
         exposure = self._images.get(event.number)
         if exposure is None:
             raise FrameLostError(f"the record has no frame of event {event.number}", frame=-1)
         self._clock.reach(exposure.header.time_ns)
         return exposure
-
-    def go_on_to(self, event: Event) -> None:
-        """Wait for the event to be placed."""
 
     def prepare(self, mask: StimulusMask) -> None:
         """Nothing has to be made ready."""

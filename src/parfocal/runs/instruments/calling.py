@@ -12,6 +12,7 @@ from parfocal.core.clock import Clock, poll_until
 from parfocal.core.errors import (
     CommandError,
     CommandFailedError,
+    DeadlineError,
     FrameLostError,
     MadeSafeError,
     ParfocalError,
@@ -21,7 +22,7 @@ from parfocal.runs.instruments.instruments import AbortedError, InstrumentRestar
 from parfocal.runs.machine.machine import TRIES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from parfocal.core.messages import Interference
     from parfocal.ipc import Call, Client, OutputLease
@@ -203,6 +204,14 @@ class InstrumentCalls:
             with self._lock:
                 self._under_way.pop(call, None)
 
+    def ends_within(self, call: Call, seconds: float) -> bool:
+        """Wait for the end of what was begun, but no longer than that; return whether it has ended."""
+        try:
+            call.exception(seconds)
+        except DeadlineError:
+            return False
+        return True
+
     def results(self, calls: Sequence[Call]) -> list[Any]:
         """Wait until all that was begun together has ended; return the results, or raise as `result`."""
         try:
@@ -232,6 +241,15 @@ class InstrumentCalls:
         with suppress(CommandError):
             return self.client(service).submit(command, *args, timeout_s=self._answer_s)
         return None
+
+    def rouse(self, services: Iterable[str]) -> None:
+        """Have services answer, and wait for nothing: to the next call each of them answers sooner.
+
+        What a process needs for that is in the caches of its processor then. Of what is asked their devices
+        know nothing: it costs them no time.
+        """
+        for service in services:
+            self.tell(service, "ping")
 
     def wait_for(self, service: str) -> bool:
         """Wait until a service answers, an abort, or the time that it may be away; return whether it does."""

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 from parfocal.core.frames import FrameHeader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from parfocal.runs.instruments.calling import InstrumentCalls
     from parfocal.runs.plans.event import Event
 
+_BEFORE_END_S = 0.002
+"""Enough for some services to answer, and not so long that they have done much else since."""
 _FRAMES = list[FrameHeader]
 
 
@@ -53,10 +57,19 @@ class CameraCalls:
         if self._was_live:
             self._calls.ask(self._camera, "stop")
 
-    def snap(self, event: Event, number: int, exposure_ms: float | None) -> FrameHeader:
-        """Take the frame of an event, which `number` names in its header."""
-        limit_s = 1e-3 * ((self._exposure_ms or 0.0) if exposure_ms is None else exposure_ms)
-        headers: list[FrameHeader] = self._calls.ask(
+    def snap(
+        self,
+        event: Event,
+        number: int,
+        exposure_ms: float | None,
+        before_end: Callable[[], None] | None = None,
+    ) -> FrameHeader:
+        """Take the frame of an event, which `number` names in its header.
+
+        `before_end` is called shortly before the end of the exposure.
+        """
+        lasts_s = 1e-3 * ((self._exposure_ms or 0.0) if exposure_ms is None else exposure_ms)
+        call = self._calls.begin(
             self._camera,
             "snap",
             1,
@@ -64,9 +77,12 @@ class CameraCalls:
             exposure_ms,
             event.min_start_time,
             event.index,
-            limit_s=limit_s,
+            limit_s=lasts_s,
             returns=_FRAMES,
         )
+        if before_end is not None and not self._calls.ends_within(call, lasts_s - _BEFORE_END_S):
+            before_end()
+        headers: list[FrameHeader] = self._calls.result(call)
         return headers[0]
 
     def close(self) -> None:

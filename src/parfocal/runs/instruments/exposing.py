@@ -61,12 +61,15 @@ class EventExposure:
         self._modulator.wait_blank()
         self._light.light_up()
 
-    def expose(self, event: Event) -> ExposedFrame:
-        """Take the frame of an event, with those after it that the instruments take by themselves."""
+    def expose(self, event: Event, following: Event | None = None) -> ExposedFrame:
+        """Take the frame of an event, with those after it that the instruments take by themselves.
+
+        If a stimulus is `following`, those it needs are roused before the end of the exposure.
+        """
         self.light_up()
         events = self._sequence_from(event)
         try:
-            return self._sequence(events) if len(events) > 1 else self._lit(event)
+            return self._sequence(events) if len(events) > 1 else self._lit(event, following)
         except InstrumentRestartedError:
             self._retake([self._number_of(one) for one in events])
             raise
@@ -138,9 +141,9 @@ class EventExposure:
             return self._lit(events[0])
         return self.sequenced(events[0], self._light.lit_within_s)
 
-    def _lit(self, event: Event) -> ExposedFrame:
+    def _lit(self, event: Event, following: Event | None = None) -> ExposedFrame:
         """Take the frame of an event in the light as it is."""
-        header = self._snap(event, self._number_of(event))
+        header = self._snap(event, self._number_of(event), following)
         at = self._stages.position
         return ExposedFrame(
             header=header,
@@ -151,13 +154,19 @@ class EventExposure:
             light_s=self._light.lit_within_s,
         )
 
-    def _snap(self, event: Event, number: int) -> FrameHeader:
+    def _snap(self, event: Event, number: int, following: Event | None = None) -> FrameHeader:
         exposure_ms = self._exposure_ms(event) if event.channel else event.exposure_ms
-        header = self._camera.snap(event, number, exposure_ms or None)
+        is_light_next = following is not None and following.kind == "stimulus"
+        rouse = self._rouse if is_light_next else None
+        header = self._camera.snap(event, number, exposure_ms or None, before_end=rouse)
         if lost := self._light.renew():
             raise self._was_dark(lost)
         self._check_stages()
         return header
+
+    def _rouse(self) -> None:
+        """Have all that a stimulus needs answer its next call soon."""
+        self._parts.calls.rouse((self._parts.settings.camera, *self._light.services))
 
     def _was_dark(self, lost: str) -> InstrumentRestartedError:
         """Return what is raised where a light was made safe during an exposure."""

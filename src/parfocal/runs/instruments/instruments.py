@@ -301,17 +301,16 @@ class Instruments(Protocol):
         """
         ...
 
-    def expose(self, event: Event) -> ExposedFrame:
+    def expose(self, event: Event, following: Event | None = None) -> ExposedFrame:
         """Take the frame of an event that is no stimulus, in its light.
+
+        What `place` does for the event `following` it is begun as soon as it is over, as far as that can be;
+        `place` waits for it.
 
         Raises as `place`, and `FrameLostError` for a lost frame.
 
         After `dark` the light is switched on again before.
         """
-        ...
-
-    def go_on_to(self, event: Event) -> None:
-        """Begin with what `place` does for the next event, as far as that can be; waits for nothing."""
         ...
 
     def prepare(self, mask: StimulusMask) -> None:

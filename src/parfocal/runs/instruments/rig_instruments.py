@@ -221,27 +221,27 @@ class RigInstruments:
             switch_s=self._light.set_within_s,
         )
 
-    def expose(self, event: Event) -> ExposedFrame:
-        """Take the frame of an event, in its light."""
+    def expose(self, event: Event, following: Event | None = None) -> ExposedFrame:
+        """Take the frame of an event, in its light.
+
+        Then the light path begins to change to what the next event wants, unless a stage moves as well.
+        """
         with self.use.lock:
             if self._sequences.has(event):
-                return self._exposure.sequenced(event)
-            self._check_placed(event)
-            return self._exposure.expose(event)
+                exposed = self._exposure.sequenced(event)
+            else:
+                self._check_placed(event)
+                exposed = self._exposure.expose(event, following)
+            if following is not None:
+                self._go_on_to(following)
+        return exposed
 
-    def go_on_to(self, event: Event) -> None:
-        """Have the light path begin to change to what the next event wants, unless a stage moves as well.
-
-        Not while another run uses the instruments: it would have to be waited for.
-        """
-        if not self.use.lock.acquire(blocking=False):
-            return
-        try:
-            is_free = self.use.last is self and not self._sequences.has(event)
-            if is_free and event.is_placed and self._stages.is_at(event):
-                self._light.begin(event)
-        finally:
-            self.use.lock.release()
+    def _go_on_to(self, event: Event) -> None:
+        is_own = (
+            self.use.last is self
+        )  # what the instruments took by themselves may be of before another's turn
+        if is_own and event.is_placed and not self._sequences.has(event) and self._stages.is_at(event):
+            self._light.begin(event)
 
     def sequences_text(self, events: Iterable[Event], usual_ms: float) -> str:
         """Return in words which of some events the instruments would take by themselves; "" if none.

@@ -171,6 +171,11 @@ class RunLight:
         self._lit = True
 
     @property
+    def services(self) -> tuple[str, ...]:
+        """All that it takes: channels, lights, and the modulator."""
+        return tuple(filter(None, (self._channels, *self._lights, self._modulator)))
+
+    @property
     def is_held_open(self) -> bool:
         """Whether the light of a channel is let through: `shade` would hold it back."""
         return self._lit and self._set is not None
