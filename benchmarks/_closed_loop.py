@@ -64,9 +64,9 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
     The trivial mask is the same each time, so the modulator has its pattern already; with a new one each time
     it was 0.4 ms more.
 
-    Once more with real-time priority for the services that such a loop waits for, and processors that are
-    kept awake, as a rig file may ask for. The last rows are what cannot be gone below on this machine: the
-    same calls as echoes of bare pyzmq.
+    The services that such a loop waits for share a processor, as the file of this rig asks for. Once more
+    with real-time priority for them instead, and processors that are kept awake. The last rows are what
+    cannot be gone below on this machine: the same calls as echoes of bare pyzmq.
     """
     loops = size.of(2000, 300, 4)
     for name, (pipeline, *wanted) in LOOPS.items():
@@ -130,7 +130,9 @@ def loop_ms(pipeline: Pipeline, loops: int, goes_first: tuple[str, ...] = ()) ->
             "excitation.options.shutter_s": 0.0,
             "stimulation.options.shutter_s": 0.0,
         }
-        lab = load_source("optogenetics").model_copy(update={"real_time": list(goes_first)})
+        lab = load_source("optogenetics")
+        if goes_first:
+            lab = lab.model_copy(update={"real_time": list(goes_first), "own_processor": []})
         with parfocal.open_rig(lab, name=f"bench-{os.getpid()}", changes=changes) as rig:
             rig["modulator"].calibrate(timeout_s=PATIENCE_S)
             status = rig.run(plan, pipeline=pipeline).wait(timeout_s=PATIENCE_S)
