@@ -185,7 +185,7 @@ class SpeechlessError(Exception):
         (SpeechlessError(), "SpeechlessError", "SpeechlessError, whose text can't be told: RuntimeError"),
         (ValueError("no \udcff"), "ValueError", "no \\udcff"),
         (CancelledError("too long"), "CancelledError", "too long"),
-        (KeyboardInterrupt(), "KeyboardInterrupt", ""),
+        (KeyboardInterrupt(), "KeyboardInterrupt", "KeyboardInterrupt"),
     ],
 )
 def test_whatever_a_step_raises_is_told_by_its_name(raised, kind, told, monkeypatch):

@@ -16,9 +16,9 @@ from parfocal.runs.status_parts import (
     chip_text,
     count_facts,
     current_event,
-    error_text,
     legend,
     queue_levels,
+    run_error_text,
     time_facts,
     tone_of,
 )
@@ -164,7 +164,7 @@ def _errors(status: RunStatus) -> Iterator[Text]:
         return
     yield Text(f"{status.errors.count} error{'s' if status.errors.count > 1 else ''}", style="bold red")
     for error in status.errors.last[-3:]:
-        yield Text(f"  {error_text(error)}", style="red")
+        yield Text(f"  {run_error_text(error)}", style="red")
 
 
 def _colour(kind: str) -> str:

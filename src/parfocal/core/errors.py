@@ -424,6 +424,18 @@ def error_text(error: BaseException) -> str:
     return sendable(said)
 
 
+def kind_and_text(error: BaseException) -> tuple[str, str]:
+    """Return the kind of an exception and what it says; of one that says nothing its kind twice.
+
+    Examples
+    --------
+    >>> kind_and_text(ValueError("no such bead")), kind_and_text(TimeoutError())
+    (('ValueError', 'no such bead'), ('TimeoutError', 'TimeoutError'))
+    """
+    kind = type(error).__name__
+    return kind, error_text(error) or kind
+
+
 def sendable(text: str) -> str:
     r"""Return a text without half characters, such as stand in names of files that are not in UTF-8.
 

@@ -7,7 +7,7 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from parfocal.core.errors import BadInputError, CommandError
+from parfocal.core.errors import BadInputError, CommandError, kind_and_text
 from parfocal.core.run_status import RunForecast
 from parfocal.runs.command_log import CommandLog, called_details
 from parfocal.runs.conditions.noting import decided_between, note_breaches, note_decision
@@ -23,8 +23,9 @@ from parfocal.runs.machine.guarding import refusal
 from parfocal.runs.machine.machine import Conditions, Machine
 from parfocal.runs.machine.timing import Timing
 from parfocal.runs.performing import Performer
+from parfocal.runs.planned_events import PlannedEvents
+from parfocal.runs.plans.event import is_stimulus
 from parfocal.runs.plans.plan_data import plan_to_data
-from parfocal.runs.plans.survey import layout_of
 from parfocal.runs.postponed import PostponedWork
 from parfocal.runs.question import check_asked
 from parfocal.runs.run_thread import NOTHING, RunThread
@@ -32,7 +33,7 @@ from parfocal.runs.snapshot import RunFacts, status_of
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from parfocal.core.clock import Clock
@@ -159,9 +160,8 @@ class RunEngine:
     ) -> None:
         self.name = start.run
         self.parent = parent
-        self._layout = start.layout
-        self._settled = frozenset[int]() if recovery is None else recovery.settled
-        self._schedule, self._events = schedule, self._unsettled(schedule, done.consumed)
+        settled = frozenset[int]() if recovery is None else recovery.settled
+        self._events = PlannedEvents(schedule, done.consumed, start.layout, settled)
         self._instruments, self._clock, self._log = instruments, clock, log
         self._tell, self._note, self._at, self._tell_record = tell, note, at, tell_record
         self._unnoted = PostponedWork()
@@ -170,7 +170,7 @@ class RunEngine:
         begin_s = next((event.min_start_time or 0.0 for event in schedule.events(done.consumed)), 0.0)
         timing = Timing(begin_s=begin_s if done.consumed else 0.0)
         self._prediction = RunPrediction(known or KnownTimes(), begin_s=timing.begin_s)
-        self._task_began_ns = 0
+        self._task_began_ns, self._light_follows = 0, False
         late = analysis.late if analysis is not None and analysis.has_masks else None
         self._machine = Machine(
             on_failure=on_failure,
@@ -199,7 +199,7 @@ class RunEngine:
         self._wake = threading.Event()
         self._continues = start.continues
         instruments.when_interfered(self._interfered)
-        instruments.look_ahead(lambda number: self._schedule.events(number))
+        instruments.look_ahead(lambda number: self.schedule.events(number))
         self._performer = Performer(
             instruments,
             start,
@@ -236,7 +236,7 @@ class RunEngine:
     @property
     def schedule(self) -> Schedule:
         """Its events, as they are now."""
-        return self._schedule
+        return self._events.schedule
 
     @property
     def counts(self) -> EventCounts:
@@ -323,7 +323,7 @@ class RunEngine:
         """Append a plan; `BadInputError` if the run is at its end."""
         with self._lock:
             self._check_may_change()
-            self._follow(self._schedule.extended(plan), plan, "extend", first=-1)
+            self._follow(self.schedule.extended(plan), plan, "extend", first=-1)
             return self._status()
 
     def pick(self, particles: list[int], p: int) -> RunStatus:
@@ -340,7 +340,7 @@ class RunEngine:
         if wrong:
             raise BadInputError(f"the number of a particle is 0 or more, not {wrong[0]}")
         with self._lock:
-            positions = max(1, self._schedule.shape["p"])
+            positions = max(1, self.schedule.shape["p"])
             if not 0 <= p < positions:
                 raise BadInputError(f"run {self.name!r} has no position p={p}: there are {positions}, from 0")
             if self.has_ended:
@@ -355,12 +355,8 @@ class RunEngine:
             self._check_may_change()
             self._advance(inputs.Replaced(self._clock.monotonic_ns()))
             first = self._machine.counts.consumed
-            if any(number >= first for number in self._settled):
-                raise BadInputError(
-                    f"run {self.name!r} repeats events whose frames were lost, and later ones are done: "
-                    "extend it, or wait until that is over"
-                )
-            self._follow(self._schedule.with_future(first, plan), plan, "replace_future", first=first)
+            self._events.check_replaceable(first, self.name)
+            self._follow(self.schedule.with_future(first, plan), plan, "replace_future", first=first)
             return self._status()
 
     def keep_called(self, run: str, command: str, details: dict[str, Any]) -> None:
@@ -379,7 +375,7 @@ class RunEngine:
         with self._lock:
             prediction = self._prediction.from_here(self._machine.timing, self._clock.monotonic_ns())
             first = self._machine.counts.consumed
-            return RunRemainder(self._schedule, first, prediction, self._prediction.declared)
+            return RunRemainder(self.schedule, first, prediction, self._prediction.declared)
 
     def foresee(self, forecast: RunForecast) -> RunStatus:
         """Take another forecast: its plan was changed."""
@@ -450,6 +446,7 @@ class RunEngine:
                 self.keep_commands(patiently=True)
             try:
                 following = self._following(task)
+                self._light_follows = is_stimulus(following)
                 if self._journal is not None:
                     self._journal.before(task, self._performer.folder, following)
                 report = self._performer.perform(task, following)
@@ -463,9 +460,9 @@ class RunEngine:
 
     def _following(self, task: tasks.Task) -> Event | None:
         """Return what the plan has after an image, as it is now; after a stimulus nothing is begun early."""
-        if not isinstance(task, tasks.Expose) or task.event.kind == "stimulus":
+        if not isinstance(task, tasks.Expose) or is_stimulus(task.event):
             return None
-        following = next(self._unsettled(self._schedule, task.event.number + 1), None)
+        following = self._events.next_from(task.event.number + 1)
         return None if following is None else self._machine.focus.applied(following)
 
     def _next(self, report: inputs.Report) -> tasks.Task | None:
@@ -480,7 +477,7 @@ class RunEngine:
                 before = self._machine
                 try:
                     if isinstance(before.task, tasks.Fetch):
-                        report = inputs.Fetched(self._clock.monotonic_ns(), next(self._events, None))
+                        report = inputs.Fetched(self._clock.monotonic_ns(), self._events.fetch())
                     self._take(report)
                 except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
                     self._log.exception("run %s: %s is not taken in", self.name, type(report).__name__)
@@ -537,15 +534,15 @@ class RunEngine:
         try:
             return self._prediction.starts_s
         except Exception as error:  # noqa: BLE001 (what was done, as a stimulus that was fired, is noted)
-            self._advance(inputs.Noted(self._clock.monotonic_ns(), "runs", *_told(error), -1))
+            self._advance(inputs.Noted(self._clock.monotonic_ns(), "runs", *kind_and_text(error), -1))
             return math.nan
 
     def _is_light_next(self, report: inputs.Report) -> bool:
         """Return whether the run goes on to the light of a stimulus as soon as it can, after that report."""
         task = self._machine.task
         if isinstance(task, tasks.Fetch):
-            return isinstance(report, inputs.Exposed) and self._performer.light_follows
-        return isinstance(task, tasks.Place | tasks.Decide | tasks.Expose) and task.event.kind == "stimulus"
+            return isinstance(report, inputs.Exposed) and self._light_follows
+        return isinstance(task, tasks.Place | tasks.Decide | tasks.Expose) and is_stimulus(task.event)
 
     def _note_call(self, before: Machine, report: inputs.Called) -> None:
         """Have the record hold what a service did for the run, and what it returned."""
@@ -568,7 +565,7 @@ class RunEngine:
 
     def _note_error(self, error: Exception) -> str:
         """Count what kept something from being noted; return it in words."""
-        kind, message = _told(error)
+        kind, message = kind_and_text(error)
         self.noted("runs", kind, message, -1)
         return f"{kind}: {message}"
 
@@ -580,7 +577,7 @@ class RunEngine:
 
     def _give_up(self, error: Exception) -> None:
         """Have it go dark and end as failed, with `error` among its errors."""
-        now_ns, (kind, message) = self._clock.monotonic_ns(), _told(error)
+        now_ns, (kind, message) = self._clock.monotonic_ns(), kind_and_text(error)
         self._advance(inputs.EndRun(now_ns, "failed", f"{kind}: {message}", commanded=False))
         self._advance(inputs.TaskFailed(now_ns, "runs", kind, message))
 
@@ -616,22 +613,15 @@ class RunEngine:
             self._tell(self._status())
 
     def _follow(self, schedule: Schedule, plan: Plan, command: str, *, first: int) -> None:
-        self._schedule = schedule
         self._commands.note(self._machine, command, {"events": len(schedule)})
-        self._events = self._unsettled(schedule, self._machine.counts.consumed)
-        if self._layout is not None or schedule.positions:
-            z_step_um = None if self._layout is None else self._layout.z_step_um
-            self._layout = layout_of(schedule, z_step_um=z_step_um)
-        self._instruments.relayout(self._layout, plan_to_data(plan))
+        consumed, plan_data = self._machine.counts.consumed, plan_to_data(plan)
+        self._events.follow(schedule, consumed)
+        self._instruments.relayout(self._events.layout, plan_data)
         if self._journal is not None:
-            self._journal.replanned(first, plan_to_data(plan), self._layout)
-        following = next(self._unsettled(schedule, self._machine.counts.consumed), None)
+            self._journal.replanned(first, plan_data, self._events.layout)
+        following = self._events.next_from(consumed)
         if following is not None:
             self._advance(inputs.Extended(self._clock.monotonic_ns(), following.min_start_time))
-
-    def _unsettled(self, schedule: Schedule, first: int) -> Iterator[Event]:
-        """Return the events from number `first` on that are to be done."""
-        return (event for event in schedule.events(first) if event.number not in self._settled)
 
     def _check_may_change(self) -> None:
         if not self._machine.may_change:
@@ -646,10 +636,4 @@ class RunEngine:
         self._facts.progress = self._instruments.progress()
         if self.analysis is not None:
             self._facts.see_analysis(self.analysis.queues(), self.analysis.took_s, self.analysis.warning)
-        return status_of(self._machine, self._schedule, self._facts, self._clock.monotonic_ns())
-
-
-def _told(error: Exception) -> tuple[str, str]:
-    """Return the kind of an error, and what it says; its kind once more if it says nothing."""
-    kind = type(error).__name__
-    return kind, str(error) or kind
+        return status_of(self._machine, self.schedule, self._facts, self._clock.monotonic_ns())

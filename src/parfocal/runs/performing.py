@@ -6,7 +6,13 @@ import math
 import threading
 from typing import TYPE_CHECKING
 
-from parfocal.core.errors import CommandError, FocusNotFoundError, FrameLostError, ParfocalError
+from parfocal.core.errors import (
+    CommandError,
+    FocusNotFoundError,
+    FrameLostError,
+    ParfocalError,
+    kind_and_text,
+)
 from parfocal.core.run_status import AWAITS_MORE
 from parfocal.runs.forecast.device_times import PlacedParts
 from parfocal.runs.instruments.instruments import (
@@ -61,8 +67,6 @@ class Performer:
         Of the record, once it has begun.
     exposure : ExposedFrame or None
         The newest.
-    light_follows : bool
-        Whether the plan has a stimulus right after that.
     called : CalledService or None
         The newest call.
     placed : PlacedParts
@@ -91,7 +95,6 @@ class Performer:
         self._warming = False
         self.folder = ""
         self.exposure: ExposedFrame | None = None
-        self.light_follows = False
         self.called: CalledService | None = None
         self.placed = PlacedParts()
         self.waiting_for = ""
@@ -141,11 +144,11 @@ class Performer:
 
     def failed(self, task: tasks.Task, error: Exception) -> inputs.Report:
         """Return the report of a task that raised `error`."""
-        message = str(error) or type(error).__name__
+        kind, message = kind_and_text(error)
         if isinstance(task, tasks.Close):
             return inputs.Closed(self._now, "failed", message)
         source = error.service if isinstance(error, CommandError) else ""
-        return inputs.TaskFailed(self._now, source or "runs", type(error).__name__, message)
+        return inputs.TaskFailed(self._now, source or "runs", kind, message)
 
     @property
     def _now(self) -> int:
@@ -232,7 +235,6 @@ class Performer:
             self._fired = self._instruments.stimulate(event, mask)
             exposure = self._fired.exposed
         self.exposure = exposure
-        self.light_follows = following is not None and following.kind == "stimulus"
         if self._analysis is not None:
             self._analysis.exposed(event, exposure, following)
         header = exposure.header

@@ -191,13 +191,13 @@ def queue_levels(status: RunStatus) -> Iterator[QueueLevel]:
             yield QueueLevel(name, queue.depth, 0, None)
 
 
-def error_text(error: RunError) -> str:
+def run_error_text(error: RunError) -> str:
     """Return an error in a line.
 
     Examples
     --------
     >>> from parfocal.core.run_status import RunError
-    >>> error_text(RunError(source="xy", type="DeviceError", message="stuck", event=2))
+    >>> run_error_text(RunError(source="xy", type="DeviceError", message="stuck", event=2))
     'xy at event 2: DeviceError: stuck'
     """
     where = f" at event {error.event}" if error.event >= 0 else ""

@@ -13,6 +13,7 @@ from parfocal.runs.instruments.instruments import (
     InstrumentRestartedError,
 )
 from parfocal.runs.instruments.sequenced_events import sequences_of
+from parfocal.runs.plans.event import is_stimulus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -156,8 +157,7 @@ class EventExposure:
 
     def _snap(self, event: Event, number: int, following: Event | None = None) -> FrameHeader:
         exposure_ms = self._exposure_ms(event) if event.channel else event.exposure_ms
-        is_light_next = following is not None and following.kind == "stimulus"
-        rouse = self._rouse if is_light_next else None
+        rouse = self._rouse if is_stimulus(following) else None
         header = self._camera.snap(event, number, exposure_ms or None, before_end=rouse)
         if lost := self._light.renew():
             raise self._was_dark(lost)

@@ -21,7 +21,7 @@ from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
 from parfocal.runs.pipeline.waiting_images import WaitingImages
 from parfocal.runs.pipeline.worker_process import WorkerEndedError
-from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.event import Event, is_stimulus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -234,10 +234,10 @@ class LiveAnalysis:
 
     def fetched(self, event: Event | None) -> None:
         """Hear of the event that the run has in hand next: images before it may be complete now."""
-        if event is None or event.kind != "stimulus":
-            self._no_stimulus.set()
-        else:
+        if is_stimulus(event):
             self._no_stimulus.clear()
+        else:
+            self._no_stimulus.set()
         with self._lock:
             self._take_complete(event)
             if event is not None and event.kind == "image" and event.channel == self._channel:
@@ -252,7 +252,7 @@ class LiveAnalysis:
         If the event `following` it is of something else, the images before are complete. Before a stimulus no
         frame is let go of: that takes time, and is done once it is over.
         """
-        light_is_next = following is not None and following.kind == "stimulus"
+        light_is_next = is_stimulus(following)
         if light_is_next:
             self._no_stimulus.clear()
         with self._lock:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from parfocal.core.errors import BadInputError, error_text
+from parfocal.core.errors import BadInputError, kind_and_text
 from parfocal.core.modulation import FULL, PackedMask
 from parfocal.runs.pipeline.messages import AnalysisJob, Columns, Found, LinkState, StepError
 from parfocal.runs.pipeline.step import ResolvedStep, link_state, resolve
@@ -37,7 +37,8 @@ class StepFailedError(Exception):
 
     def told(self) -> StepError:
         """Return it as a message."""
-        return StepError(step=self.step, type=type(self.cause).__name__, message=error_text(self.cause))
+        kind, message = kind_and_text(self.cause)
+        return StepError(step=self.step, type=kind, message=message)
 
 
 class PipelineRunner:

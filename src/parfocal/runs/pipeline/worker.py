@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
-from parfocal.core.errors import ParfocalError, StorageError, StreamError, error_text
+from parfocal.core.errors import ParfocalError, StorageError, StreamError, kind_and_text
 from parfocal.ipc.message_pipe import MessageReader, MessageWriter, PipeClosedError
 from parfocal.processes.loading import load_object
 from parfocal.processes.priority import check_allowed, take_for_process
@@ -142,8 +142,8 @@ def _serve(jobs: MessageReader[ToWorker], answers: MessageWriter) -> None:
             _go_first()
         answers.send(warmed)
     except (ParfocalError, OSError) as error:
-        message = StepError(step="", type=type(error).__name__, message=error_text(error))
-        answers.send(Warmed(error=message))
+        kind, message = kind_and_text(error)
+        answers.send(Warmed(error=StepError(step="", type=kind, message=message)))
         return
     while True:
         answers.send(worker.run(cast("AnalysisJob", jobs.receive())))

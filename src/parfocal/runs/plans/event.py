@@ -125,3 +125,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """
         asked = {"x": self.x_um, "y": self.y_um, "z": self.z_um}
         return {name: target for name, target in asked.items() if target is not None}
+
+
+def is_stimulus(event: Event | None) -> bool:
+    """Whether an event is a stimulus; none at all is not."""
+    return event is not None and event.kind == "stimulus"
