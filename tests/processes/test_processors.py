@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
+import sys
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from parfocal.processes import fork_server, processors
-from parfocal.processes.processors import any_processor, take_processors, why_no_own_processor
+from parfocal.processes.processors import any_processor, divided, take_processors, why_no_own_processor
 from parfocal.processes.session import start_module
 
 from .conftest import PATIENCE_S
@@ -28,14 +31,15 @@ def test_all_threads_of_a_service_keep_to_its_processors_after_a_restart_too(
     monkeypatch.setattr(fork_server, "LINUX", forks)
     rig, _ = make_rig(spec("quick", processors="own"), spec("slow", processors="others"), spec("free"))
     found = frozenset(os.sched_getaffinity(0))
-    own = frozenset([max(found)])
+    number, others = divided(found)
+    own = frozenset([number])
 
     def check() -> None:
         with rig.client("quick") as quick:
             assert quick.call("double", 2, timeout_s=PATIENCE_S) == 4  # in a lane whose thread is made for it
         states = rig.status().services
         assert processors_of(states["quick"].pid) == {own}
-        assert processors_of(states["slow"].pid) == {found - own}
+        assert processors_of(states["slow"].pid) == {others}
         assert processors_of(states["free"].pid) == {found}
 
     with rig:
@@ -59,6 +63,42 @@ def test_what_such_a_service_starts_has_all_processors(monkeypatch: pytest.Monke
         assert os.sched_getaffinity(0) == {max(found)}
     finally:
         os.sched_setaffinity(0, found)
+
+
+@several
+@pytest.mark.parametrize("wanted", ["own", "others"])
+def test_linear_algebra_has_no_more_threads_than_processors(wanted: str) -> None:
+    """With more of them a product of 128 x 128 took 16 ms instead of 0.05: they wait for one another."""
+    code = f"""
+import os, numpy
+from threadpoolctl import threadpool_info
+from parfocal.processes.processors import take_processors
+take_processors({wanted!r})
+print(len(os.sched_getaffinity(0)), [pool["num_threads"] for pool in threadpool_info()])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    count = 1 if wanted == "own" else len(os.sched_getaffinity(0)) - 1
+    pools = len(threadpool_info())
+    assert pools
+    assert told.split(maxsplit=1)[0] == str(count)
+    assert set(ast.literal_eval(told.split(maxsplit=1)[1])) == {count}
+
+
+@several
+def test_who_may_not_choose_goes_on_with_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "sched_setaffinity", refuse)
+    assert why_no_own_processor() == "this user may not choose (Operation not permitted)"
+    take_processors("own")
+    assert not processors._found
+
+
+def test_a_processor_whose_core_is_all_there_is_leaves_the_others_its_sibling() -> None:
+    together = frozenset({0, 1})
+    assert divided(together, lambda _: 0, lambda _: together) == (1, frozenset({0}))
+    assert divided(together, lambda _: 0, lambda _: frozenset()) == (1, frozenset({0}))
 
 
 def test_where_there_is_one_processor_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:

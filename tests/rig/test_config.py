@@ -47,7 +47,7 @@ BENCH = {
                 "own_processor": ["camera", "runs"],
                 "real_time": ["runs"],
             },
-            "real_time and own_processor both have runs",
+            "real_time and own_processor both name runs",
         ),
         (
             {"services": {"camera": {"kind": "camera"}}, "runs": {"real_time_workers": True}},

@@ -122,6 +122,17 @@ class Running:
         return self.ended
 
 
+def test_the_end_of_a_call_may_be_waited_for_as_long_as_one_likes(magnet, calls):
+    call = calls.begin("magnet", "ramp", 10.0)
+    assert not calls.ends_within(call, -1.0)
+    assert not calls.ends_within(call, 0.01)
+    magnet.go_on.set()
+    assert calls.ends_within(call, PATIENCE_S)
+    failed = calls.begin("magnet", "ramp", 90.0)
+    assert calls.ends_within(failed, PATIENCE_S), "how it has ended is told by its result"
+    assert calls.result(call) == 10.0
+
+
 @pytest.mark.parametrize("asked_by", [0, 1, 2])
 def test_a_light_made_safe_for_somebody_elses_end_is_an_instrument_that_began_anew(magnet, calls, asked_by):
     """Also one that is asked by a service which was asked by another one."""

@@ -30,8 +30,7 @@ from parfocal.processes.child_pipe import Reporter
 from parfocal.processes.host import Host
 from parfocal.processes.identity import give_title
 from parfocal.processes.logs import log_to
-from parfocal.processes.priority import take_for_process
-from parfocal.processes.processors import take_processors
+from parfocal.processes.permissions import take_permitted
 from parfocal.processes.service import HANGS, RIG_GONE
 from parfocal.processes.system import dump_signal, lines_until_orphaned
 
@@ -54,9 +53,7 @@ def main() -> None:
     begin = child_pipe.read_order(first)
     if not isinstance(begin, child_pipe.Begin):
         raise SystemExit(f"the first line must be Begin, not {type(begin).__name__}")
-    if begin.spec.real_time:
-        take_for_process()  # first: what is started from here on has it, too
-    take_processors(begin.spec.processors)
+    take_permitted(begin.spec)  # first: what is started from here on has it, too
     reporter = Reporter(reports)
     log_to(reporter.send, begin.verbose)
     host = Host(begin, reporter)

@@ -1,11 +1,12 @@
-"""What services want of the system beyond what every user may have, checked before any is started."""
+"""What services want of the processors: checked before any is started where not every user may have it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from parfocal.processes.awake import check_awake
-from parfocal.processes.priority import check_real_time
+from parfocal.processes.priority import check_real_time, take_for_process
+from parfocal.processes.processors import take_processors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,3 +24,16 @@ def check_permitted(specs: Sequence[ServiceSpec]) -> None:
     """
     check_real_time(specs)
     check_awake(specs)
+
+
+def take_permitted(spec: ServiceSpec) -> None:
+    """Have this process, all of its threads, go first and keep to its processors, as its service wants to.
+
+    Raises
+    ------
+    OSError
+        If it may not go first, which was checked before it was started.
+    """
+    if spec.real_time:
+        take_for_process()
+    take_processors(spec.processors)

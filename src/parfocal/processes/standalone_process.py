@@ -35,7 +35,7 @@ from parfocal.processes.folders import RigFolders
 from parfocal.processes.host import Host
 from parfocal.processes.identity import Identity, this_process
 from parfocal.processes.logs import LONGEST_LOG, limit_log, log_to
-from parfocal.processes.priority import take_for_process
+from parfocal.processes.permissions import take_permitted
 from parfocal.processes.sidecar import Sidecar
 from parfocal.processes.standalone import StandaloneRecord, StandaloneStart, record_path, rig_of
 
@@ -91,8 +91,7 @@ def main() -> None:
         raise SystemExit(_TURNED_AWAY)  # somebody else was started meanwhile
     folders = RigFolders.claim(rig_of(name), 5.0, keep=(path.name, f"{name}.log"))
     sidecar = Sidecar([folders.runtime, folders.streams], directory.locks_folder())  # if it is killed
-    if start.spec.real_time:
-        take_for_process()  # after the process that clears up has been started
+    take_permitted(start.spec)  # after the process that clears up has been started
     keeper = RecordKeeper(record, path)
     log_to(keeper.send, verbose=False)
     begin = Begin(

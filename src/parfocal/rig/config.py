@@ -131,7 +131,7 @@ class RigConfig(BaseModel):
         Services, perhaps "runs", that go before all other programs of this machine: those for whose answers a
         closed loop waits, and that compute little themselves. See `parfocal.processes.priority`.
     own_processor : list of str
-        Services, perhaps "runs", that share one processor, which no other service of the rig works on: those
+        Services, perhaps "runs", that share one processor, which no other of these services works on: those
         for whose answers a closed loop waits. See `parfocal.processes.processors`.
 
     Examples
@@ -178,8 +178,8 @@ class RigConfig(BaseModel):
                     raise ValueError(f"{word}: {name!r} is no service; {nearest(name, known)}")
         if twice := [name for name in self.own_processor if name in self.real_time]:
             raise ValueError(
-                f"real_time and own_processor both have {', '.join(twice)}: of services that go first each "
-                "would wait until the one before it on their processor rests; leave them out of one"
+                f"real_time and own_processor both name {', '.join(twice)}: services that go first are "
+                "slower on one processor, as each keeps the others waiting; name them in one of the two"
             )
         if self.runs is not None and self.runs.real_time_workers and RUNS not in self.real_time:
             raise ValueError(f"runs: real_time_workers needs {RUNS!r} in real_time, too")

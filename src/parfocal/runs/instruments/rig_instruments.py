@@ -237,10 +237,12 @@ class RigInstruments:
         return exposed
 
     def _go_on_to(self, event: Event) -> None:
-        is_own = (
-            self.use.last is self
-        )  # what the instruments took by themselves may be of before another's turn
-        if is_own and event.is_placed and not self._sequences.has(event) and self._stages.is_at(event):
+        """Have the light path begin to change to what an event wants, unless a stage moves as well.
+
+        Not if another run has used the instruments since: of a sequence only the first frame is exposed now.
+        """
+        is_mine = self.use.last is self and not self._sequences.has(event)
+        if is_mine and event.is_placed and self._stages.is_at(event):
             self._light.begin(event)
 
     def sequences_text(self, events: Iterable[Event], usual_ms: float) -> str:
