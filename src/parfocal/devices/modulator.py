@@ -19,11 +19,11 @@ from parfocal.devices.modulator_patterns import patterns_of
 from parfocal.ipc import RECEIVER, URGENT, command
 
 
-class _Pattern(NamedTuple):
+class _MadePattern(NamedTuple):
     """Which of the modulator's own pixels pass light, as it is sent, and how many."""
 
-    made: Any
-    lit: int
+    to_send: Any
+    lit_px: int
 
 
 class _PreparedMask(NamedTuple):
@@ -31,7 +31,7 @@ class _PreparedMask(NamedTuple):
 
     hash: int
     warp: MaskWarp
-    pattern: _Pattern
+    pattern: _MadePattern
 
 
 class ModulatorHost(CalibrationCommands):
@@ -83,13 +83,13 @@ class ModulatorHost(CalibrationCommands):
     def show_pattern(self, pattern: bytes) -> ShownMask:
         """Show a packed pattern in the modulator's own pixels; its hash is that of the pattern."""
         image = unpack_mask(pattern, self.device.shape)
-        return self._show(self._pattern(image), mask_hash(image))
+        return self._show(self._made(image), mask_hash(image))
 
     @command(effect="changes")
     def show_all(self) -> ShownMask:
         """Let light through everywhere; needs no calibration."""
         image = np.ones(self.device.shape, np.uint8)
-        return self._show(self._pattern(image), mask_hash(image))
+        return self._show(self._made(image), mask_hash(image))
 
     @command(lane=URGENT, effect="stops")
     def blank(self) -> None:
@@ -122,44 +122,44 @@ class ModulatorHost(CalibrationCommands):
 
     def show_spot(self, pattern: NDArray[np.uint8]) -> None:
         """Show a pattern, of a calibration."""
-        self._send(self._pattern(pattern), mask_hash(pattern))
+        self._send(self._made(pattern), mask_hash(pattern))
 
     def state(self) -> dict[str, Any]:
         """Return the device's state and the calibration."""
         return {**self.device.state(), "calibration": msgspec.to_builtins(self._calibration)}
 
-    def _prepare(self, mask: bytes, shape: tuple[int, int], hash: int) -> _Pattern:
+    def _prepare(self, mask: bytes, shape: tuple[int, int], hash: int) -> _MadePattern:
         """Return the pattern of a mask, which is kept; `BadInputError` if it was changed on its way."""
         warp = self.warp()
         if self._prepared is None or self._prepared[:2] != (hash, warp):
             image = unpack_mask(mask, shape)
             if packed_hash(mask, shape) != hash:
                 raise BadInputError(f"the mask is not the one of hash {hash:#018x}: nothing is shown")
-            self._prepared = _PreparedMask(hash, warp, self._pattern(warp.pattern(image)))
+            self._prepared = _PreparedMask(hash, warp, self._made(warp.pattern(image)))
         return self._prepared.pattern
 
-    def _pattern(self, image: NDArray[np.uint8]) -> _Pattern:
-        return _Pattern(self._patterns.made(image), int(np.count_nonzero(image)))
+    def _made(self, image: NDArray[np.uint8]) -> _MadePattern:
+        return _MadePattern(self._patterns.made(image), int(np.count_nonzero(image)))
 
-    def _show(self, pattern: _Pattern, shown_as: int) -> ShownMask:
+    def _show(self, pattern: _MadePattern, shown_as: int) -> ShownMask:
         if self.calibrating:
             raise DeviceError(f"modulator {self.context.service!r} is being calibrated: cancel that, or wait")
         return self._send(pattern, shown_as)
 
-    def _send(self, pattern: _Pattern, shown_as: int) -> ShownMask:
+    def _send(self, pattern: _MadePattern, shown_as: int) -> ShownMask:
         """Show a pattern within the limits, and return what is read back.
 
         It is a `MadeSafeError` if it was blanked meanwhile.
         """
         since = self.times_made_safe
-        self.check_limits(lit_fraction=pattern.lit / math.prod(self.device.shape))
+        self.check_limits(lit_fraction=pattern.lit_px / math.prod(self.device.shape))
         with self.lock:
             if self.context.stopping.is_set():
                 raise MadeSafeError(f"modulator {self.context.service!r} is being closed")
             try:
                 with self.unless_made_safe(since, "the modulator was blanked meanwhile"):
-                    self._patterns.show(pattern.made)
-                    self._sent, self._shown = pattern.made, self._told(shown_as, pattern.lit)
+                    self._patterns.show(pattern.to_send)
+                    self._sent, self._shown = pattern.to_send, self._told(shown_as, pattern.lit_px)
                     if (shown := self._read_back()).hash != shown_as:
                         raise DeviceError("the modulator did not take the mask: it shows nothing")
             except BaseException:
