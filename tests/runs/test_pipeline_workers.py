@@ -63,6 +63,11 @@ def asks(image):
 def lit(labels):
     return labels > 0
 
+def missing(image, t):
+    if t >= 0:
+        raise ValueError("no such cell")
+    return (image > 100).astype(np.int32)
+
 class FailsAtItsSecond:
     """A linker."""
     times = 0
@@ -429,6 +434,16 @@ def test_a_step_that_asks_a_person_has_no_answer_and_takes_no_job_for_one(bench)
     """It read from the pipe of the jobs, and stood still until it was killed: so did a breakpoint."""
     with pytest.raises(BadInputError, match="step 'segment', tried on an artificial image: EOFError"):
         bench(segment="loop_steps:asks").begin()
+
+
+def test_where_a_step_has_failed_is_in_the_log_once_as_long_as_it_fails_alike(bench, capfd):
+    loop = bench(segment="loop_steps:missing").begin()
+    for t in range(3):
+        assert loop.answer(loop.expose(t)).state == "never"
+    loop.analysis.stop()
+    told = capfd.readouterr().err
+    assert told.count("Traceback (most recent call last)") == 1
+    assert 'raise ValueError("no such cell")' in told
 
 
 def test_the_artificial_image_is_that_of_two_time_points(bench):

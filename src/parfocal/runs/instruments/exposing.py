@@ -170,8 +170,10 @@ class EventExposure:
 
     def _was_dark(self, lost: str) -> InstrumentRestartedError:
         """Return what is raised where a light was made safe during an exposure."""
-        told = f"{lost} ended during the exposure: it was dark"
-        return InstrumentRestartedError(told, source=self._parts.calls.ended(lost))
+        ended = self._parts.calls.ended(lost)
+        return InstrumentRestartedError(
+            f"{ended} ended during the exposure: the light went out", source=ended
+        )
 
     def _check_stages(self) -> None:
         """Raise if a stage has ended during the exposure: nobody knows where it stood."""

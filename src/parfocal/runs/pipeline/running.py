@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,8 @@ class PipelineRunner:
     ----------
     pipeline : Pipeline
         Its steps.
+    failed : callable
+        Called with each error of a step, beside what is returned.
 
     Raises
     ------
@@ -55,7 +57,10 @@ class PipelineRunner:
         If a step can't be imported, or is not what it has to be.
     """
 
-    def __init__(self, pipeline: Pipeline) -> None:
+    def __init__(
+        self, pipeline: Pipeline, failed: Callable[[StepFailedError], object] = lambda _: None
+    ) -> None:
+        self._failed = failed
         self._steps = {name: resolve(name, step) for name, step in pipeline.steps()}
         linker = self._steps.get("track")
         self._new_link = None if linker is None else link_state(linker.owner.state())
@@ -87,6 +92,7 @@ class PipelineRunner:
             work.refer(references)
             work.decide()
         except StepFailedError as error:
+            self._failed(error)
             return work.found(error.told())
         return work.found(None)
 

@@ -11,6 +11,7 @@ import os
 import select
 import sys
 import threading
+import traceback
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -25,7 +26,7 @@ from parfocal.processes.loading import load_object
 from parfocal.processes.priority import check_allowed, take_for_process
 from parfocal.runs.pipeline.freed_memory import keep_freed_memory
 from parfocal.runs.pipeline.messages import AnalysisJob, Found, StepError, ToWorker, Warmed, WorkerSetup
-from parfocal.runs.pipeline.running import PipelineRunner
+from parfocal.runs.pipeline.running import PipelineRunner, StepFailedError
 from parfocal.runs.pipeline.trial import trial_image
 from parfocal.runs.pipeline.worker_memory import WorkerMemory
 from parfocal.streams import open_stream
@@ -87,7 +88,8 @@ class PipelineWorker:
 
     def __init__(self, setup: WorkerSetup) -> None:
         self._setup = setup
-        self._runner = PipelineRunner(setup.pipeline)
+        self._runner = PipelineRunner(setup.pipeline, self._show)
+        self._shown: StepError | None = None  # the last error whose traceback was shown
         self._results = WorkerMemory(Path(setup.shared), setup.spec.shape)
         self._frames = FrameSource(setup)
 
@@ -107,6 +109,14 @@ class PipelineWorker:
     def run(self, job: AnalysisJob) -> Found:
         """Analyse the images of a job, and answer with its number."""
         return msgspec.structs.replace(self._found(job), number=job.number)
+
+    def _show(self, error: StepFailedError) -> None:
+        """Write where a step has failed to stderr; of the same error in image after image once."""
+        told = error.told()
+        if told != self._shown:
+            self._shown = told
+            with suppress(Exception):  # an exception of somebody else may not know what to say
+                traceback.print_exception(error.cause)
 
     def _found(self, job: AnalysisJob) -> Found:
         try:
