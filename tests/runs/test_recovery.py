@@ -18,8 +18,10 @@ import pytest
 from hypothesis import example, given, settings
 
 from parfocal.core.frames import FrameHeader
+from parfocal.core.modulation import PackedMask
+from parfocal.runs.analysis_rows import OUTCOMES, dose_rows, stimulation_row
 from parfocal.runs.event_log import SettledEvent, settled
-from parfocal.runs.instruments.instruments import ExposedFrame
+from parfocal.runs.instruments.instruments import ExposedFrame, StimulusMask
 from parfocal.runs.journal import RunJournal
 from parfocal.runs.journal_entries import (
     FILE_NAME,
@@ -35,6 +37,7 @@ from parfocal.runs.machine import inputs, tasks
 from parfocal.runs.machine.advance import advance
 from parfocal.runs.machine.counts import NO_MASK
 from parfocal.runs.machine.machine import Machine
+from parfocal.runs.pipeline.analysed import FrameMask
 from parfocal.runs.pipeline.messages import RememberedPosition
 from parfocal.runs.plans.calls import call
 from parfocal.runs.plans.combine import combine
@@ -315,6 +318,41 @@ def test_stimuli_whose_rows_went_with_the_processes_are_told_of_as_they_ended(la
     assert unlogged([first]) == {second: "unsure"}
     assert unlogged([first, second]) == {}
     assert unlogged(None) == {}, "there is no table of them"
+
+
+@pytest.mark.parametrize("has_frame", [False, True])
+def test_cells_that_may_have_got_light_when_the_engine_was_killed_have_doses_that_nobody_knows(has_frame):
+    """Whoever sums doses would take it that they got none."""
+    image, lit = list(Schedule(PLAN).events())[1:3]
+    assert (image.kind, lit.kind) == ("image", "stimulus")
+    mask = FrameMask(
+        stimulus=StimulusMask(image_event=image.number, frame=7, packed=PackedMask.of(np.ones((2, 2), bool))),
+        event=image,
+        image_ns=5,
+        mask_ns=6,
+        columns={"label": np.array([1, 2]), "particle": np.array([9, 4]), "lit": np.ones(2)},
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        journal = RunJournal(Began(run="run1", at=0.0, plan=plan_to_data(PLAN)), LOG)
+        journal.before(tasks.Expose(lit, "older"), folder, mask=mask)
+        journal._file.close()
+        run = journalled(read_journal(Path(folder)).entries, "")
+    frames = np.zeros(int(has_frame), FRAMES)
+    for axis in "tpcz":
+        frames[axis] = lit.index[axis]
+    recovery = recovery_of(run, frames, stimuli=[], doses=[])
+    (stimulus,), (dosed,) = recovery.unlogged_stimuli, recovery.unlogged_doses
+    (row,) = stimulation_row(stimulus)
+    assert OUTCOMES[row["outcome"]] == ("fallback" if has_frame else "unsure")
+    assert row[["number", "image_event", "frame", "image_ns", "mask_ns"]].item() == (
+        *(lit.number, image.number, 7),
+        *(5, 6),
+    )
+    doses = dose_rows(dosed)
+    assert (doses["label"].tolist(), doses["particle"].tolist()) == ([1, 2], [9, 4])
+    assert np.isnan(doses["dose"]).all()
+    assert recovery_of(run, frames, stimuli=[], doses=[lit.number]).unlogged_doses == (), "none twice"
+    assert recovery_of(run, frames, stimuli=[lit.number], doses=[]).unlogged_stimuli == ()
 
 
 def test_what_was_announced_and_not_begun_is_done_unless_the_computer_was_started_again(lab):

@@ -200,6 +200,46 @@ def test_stimuli_whose_rows_went_with_engine_and_recorder_are_told_of_all_the_sa
     assert len(stimuli) == STIMULI == status.stimulations.fired + status.stimulations.unsure
 
 
+def test_cells_of_a_stimulus_that_may_have_been_fired_have_a_dose_that_nobody_knows(lab):
+    cells = "parfocal.analysis.cells."
+    pipeline = Pipeline(
+        segment=cells + "segment:otsu",
+        track=Step(call=cells + "linking:NearestLinker", settings={"search_px": 15.0}),
+        stimulate=cells + "masks:cells",
+        late="hold",
+        save=("labels", "tracks"),
+    )
+    lab["modulator"].calibrate(timeout_s=PATIENCE_S)
+    light = {"config": "stimulation", "exposure": 1500}
+    plan = Sequence(
+        time_plan={"interval": 0, "loops": 4},
+        channels=["nucleus"],
+        stim_channels=[light],
+        stim_frames="all",
+    )
+    log = lab["world"].light_log
+    before = len(pulses(log()))
+    handle = lab.run(plan, name="lit", pipeline=pipeline)
+    until(lambda: handle.status().events_acquired >= 3, "the image of the second time point")
+    until(lambda: len(pulses(log())) == before + 2, "the light of its stimulus")
+    killed(lab, "runs")
+    with pytest.raises(RunFailedError, match="died at event 3"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    folder = Path(handle.status().folder)
+    status = answered(lab.runs.recover(folder))
+    assert status.stimulations.unsure == 1, status
+    record = parfocal.open_run(folder)
+    stimuli, doses = record.stimulations(), record.doses()
+    (row,) = stimuli[stimuli["number"] == 3]
+    assert (row["image_event"], row["frame"] >= 0, np.isnan(row["power"])) == (2, True, True)
+    unsure, earlier = (doses[doses["number"] == number] for number in (3, 1))
+    assert np.isnan(unsure["dose"]).all()
+    assert len(set(unsure["label"].tolist())) == len(unsure) > 0, "each cell once"
+    same = set(unsure["particle"].tolist()) & set(earlier["particle"].tolist())
+    assert len(same) > 0.8 * len(earlier) > 0, "the cells of its image, which may not be in the tracks yet"
+
+
 def disk_is_quick_again(rig):
     with suppress(CommandError):  # the dead engine claims the recorder still, or it is busy
         rig["recorder"].inject_fault("free")

@@ -131,11 +131,21 @@ class AnalysisLog:
 
         It is kept nowhere if the streams were not begun: a run whose first plan exposes nothing has none.
         """
-        if done.event.kind != "stimulus" or not self._rows:
-            return
+        if done.event.kind == "stimulus":
+            self.note_stimulus(done)
+            self.note_doses(done)
+
+    def note_stimulus(self, done: SettledEvent) -> None:
+        """Keep what became of a stimulus, without the doses."""
         with self._writing:
-            self._rows[STIMULATIONS].take(stimulation_row(done))
-            self._rows[DOSES].take(dose_rows(done))
+            if STIMULATIONS in self._rows:
+                self._rows[STIMULATIONS].take(stimulation_row(done))
+
+    def note_doses(self, done: SettledEvent) -> None:
+        """Keep how much light each cell got by a stimulus alone."""
+        with self._writing:
+            if DOSES in self._rows:
+                self._rows[DOSES].take(dose_rows(done))
 
     def settle(self, timeout_s: float | None) -> bool:
         """Wait until all has found room; return False if one stream had none for `timeout_s`."""

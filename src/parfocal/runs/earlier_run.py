@@ -108,5 +108,4 @@ def killed_run(folder: str, settings: RunSettings) -> KilledRun:
     """Return how a run stands whose process is gone; `BadInputError` if its folder does not tell it."""
     run = journalled(read_journal(Path(folder)).entries, this_boot())
     stored_events = load_object(settings.stored_events, "stored_events of the service runs")
-    frames, logged, stimuli = stored_events(folder, settings.camera)
-    return KilledRun(run, recovery_of(run, frames, logged, stimuli))
+    return KilledRun(run, recovery_of(run, *stored_events(folder, settings.camera)))

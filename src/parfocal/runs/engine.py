@@ -448,7 +448,8 @@ class RunEngine:
                 following = self._following(task)
                 self._light_follows = is_stimulus(following)
                 if self._journal is not None:
-                    self._journal.before(task, self._performer.folder, following)
+                    mask = self._performer.mask_of(task)
+                    self._journal.before(task, self._performer.folder, following, mask)
                 report = self._performer.perform(task, following)
             except Exception as error:  # noqa: BLE001 (the border of the thread: the run ends in order)
                 self._log.exception("run %s: %s failed", self.name, type(task).__name__)

@@ -24,6 +24,7 @@ from parfocal.runs.journal_entries import (
     DecidedCondition,
     EndedRun,
     Entry,
+    JournalledMask,
     Remembered,
     Replanned,
     Settled,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
     from parfocal.core.event_layout import EventLayout
     from parfocal.runs.event_log import SettledEvent
+    from parfocal.runs.pipeline.analysed import FrameMask
     from parfocal.runs.pipeline.messages import RememberedPosition
     from parfocal.runs.plans.event import Event
     from parfocal.runs.recovery.recovery import Recovery
@@ -119,7 +121,9 @@ class RunJournal:
                 self._replanned += 1
             self._is_due = True
 
-    def before(self, task: Task, folder: str, following: Event | None = None) -> None:
+    def before(
+        self, task: Task, folder: str, following: Event | None = None, mask: FrameMask | None = None
+    ) -> None:
         """Write what was noted, and that an event that is done once alone is to begin.
 
         Parameters
@@ -131,6 +135,9 @@ class RunJournal:
         following : Event, optional
             What it does after that. A stimulus is announced already, so that nothing between an image and its
             light waits for the disk; nothing else is: after a loss of power it would be taken for begun.
+        mask : FrameMask, optional
+            With which the task lights the sample: whoever recovers the run knows which cells may
+            have got light.
 
         Raises
         ------
@@ -149,7 +156,9 @@ class RunJournal:
             self._note(Announced(number))
             self._is_due = True
         if once is not None and not isinstance(task, Decide):
-            self._note(Begun(once.number))
+            is_older = isinstance(task, Expose) and task.mask == "older"
+            kept = None if mask is None else JournalledMask.of(mask, is_older=is_older)
+            self._note(Begun(once.number, kept))
         try:
             self._write(folder)
         except OSError as error:

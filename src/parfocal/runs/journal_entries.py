@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import msgspec
+import numpy as np
 
 from parfocal.core.event_layout import EventLayout
+from parfocal.core.modulation import PackedMask
 from parfocal.runs.acquisition_mode import AcquisitionMode
+from parfocal.runs.instruments.instruments import StimulusMask
 from parfocal.runs.instruments.rig_facts import RigFacts
+from parfocal.runs.pipeline.analysed import FrameMask, StimulusFacts
 from parfocal.runs.pipeline.request import PipelineRequest
 from parfocal.runs.plans.event import Event
 
 FILE_NAME = "run.journal"
 """In the folder of a run."""
+_LABEL, _PARTICLE = np.dtype("<i4"), np.dtype("<i8")
+_NONE = np.empty(0, _PARTICLE)
 
 
 class JournalRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,10 +88,72 @@ class Announced(msgspec.Struct, frozen=True, tag="announced", omit_defaults=True
     number: int
 
 
+class JournalledMask(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From which image the mask of a stimulus was made, and the cells in that.
+
+    Attributes
+    ----------
+    image_event, frame : int
+        Of the image, as in `StimulusMask`.
+    image_ns, mask_ns : int
+        As in `FrameMask`.
+    is_older : bool
+        Whether the stimulus had to take an older mask than it wanted.
+    labels, particles : bytes
+        Of the cells: 4 and 8 bytes each, the lowest first; no particles where cells are not followed.
+    """
+
+    image_event: int
+    frame: int
+    image_ns: int
+    mask_ns: int
+    is_older: bool = False
+    labels: bytes = b""
+    particles: bytes = b""
+
+    @classmethod
+    def of(cls, mask: FrameMask, *, is_older: bool) -> Self:
+        """Return what is kept of a mask."""
+        label, particle = mask.columns.get("label", _NONE), mask.columns.get("particle", _NONE)
+        return cls(
+            image_event=mask.stimulus.image_event,
+            frame=mask.stimulus.frame,
+            image_ns=mask.image_ns,
+            mask_ns=mask.mask_ns,
+            is_older=is_older,
+            labels=label.astype(_LABEL, copy=False).tobytes(),
+            particles=particle.astype(_PARTICLE, copy=False).tobytes(),
+        )
+
+    def facts(self, image: Event) -> StimulusFacts:
+        """Return what is known of the stimulus, whose image was taken by event `image`; no pixel of its mask.
+
+        Examples
+        --------
+        >>> kept = JournalledMask(image_event=4, frame=9, image_ns=0, mask_ns=1, labels=bytes([1, 0, 0, 0]))
+        >>> kept.facts(Event(number=4, kind="image")).mask.columns
+        {'label': array([1], dtype=int32)}
+        """
+        columns = {"label": np.frombuffer(self.labels, _LABEL)}
+        if self.particles:
+            columns["particle"] = np.frombuffer(self.particles, _PARTICLE)
+        pixels = PackedMask(mask=b"", shape=(0, 0), hash=0)
+        return StimulusFacts(
+            mask=FrameMask(
+                stimulus=StimulusMask(image_event=self.image_event, frame=self.frame, packed=pixels),
+                event=image,
+                image_ns=self.image_ns,
+                mask_ns=self.mask_ns,
+                columns=columns,
+            )
+        )
+
+
 class Begun(msgspec.Struct, frozen=True, tag="begun", omit_defaults=True):
-    """The event begins now. Of events that are done once alone."""
+    """The event begins now. Of events that are done once alone; `mask` is that of a stimulus that has one."""
 
     number: int
+    mask: JournalledMask | None = None
 
 
 class EndedRun(msgspec.Struct, frozen=True, tag="ended"):

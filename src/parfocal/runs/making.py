@@ -261,7 +261,9 @@ def _log_recovery(log: LogWriter, sink: AnalysisLog | None, recovery: Recovery) 
     log.append(recovery.unlogged)
     if sink is not None:
         for stimulus in recovery.unlogged_stimuli:
-            sink.note(stimulus)
+            sink.note_stimulus(stimulus)
+        for stimulus in recovery.unlogged_doses:
+            sink.note_doses(stimulus)
 
 
 def _notes(log: LogWriter | None, sink: AnalysisLog | None) -> Callable[[SettledEvent], None]:

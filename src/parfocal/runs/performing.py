@@ -104,6 +104,13 @@ class Performer:
         """What is known of the stimulus in hand."""
         return StimulusFacts(mask=self._mask, fired=self._fired)
 
+    def mask_of(self, task: tasks.Task) -> FrameMask | None:
+        """Return with which mask a task lights the sample; None if with none."""
+        if not isinstance(task, tasks.Expose) or task.mask == "none":
+            return None
+        assert self._answer is not None
+        return self._answer.mask if task.mask == "wanted" else self._answer.older
+
     def forget_stimulus(self) -> None:
         """Know nothing of a stimulus: another event is in hand."""
         self._mask = self._fired = None
@@ -156,8 +163,8 @@ class Performer:
 
     def _perform(self, task: tasks.Task, following: Event | None) -> inputs.Report:
         match task:
-            case tasks.Expose(event=event, mask=mask):
-                return self._expose(event, mask, following)
+            case tasks.Expose():
+                return self._expose(task, following)
             case tasks.Focus(event=event):
                 return self._focus(event)
             case tasks.Place(event=event):
@@ -222,14 +229,14 @@ class Performer:
         self.folder = self._instruments.open(start)
         return inputs.Prepared(self._now)
 
-    def _expose(self, event: Event, which: tasks.Mask, following: Event | None) -> inputs.Report:
+    def _expose(self, task: tasks.Expose, following: Event | None) -> inputs.Report:
+        event = task.event
         if event.kind != "stimulus":
             exposure = self._instruments.expose(event, following)
         else:
             mask = None
-            if which != "none":
-                assert self._answer is not None
-                self._mask = self._answer.mask if which == "wanted" else self._answer.older
+            if task.mask != "none":
+                self._mask = self.mask_of(task)
                 assert self._mask is not None
                 mask = self._mask.stimulus
             self._fired = self._instruments.stimulate(event, mask)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 EVENT_LOG = "run_events"
 """The stream in which whoever carries out a plan tells what became of each event."""
-STIMULATIONS = "stimulations"
-"""The stream in which a run with a pipeline tells what became of each stimulus."""
+STIMULATIONS, DOSES = "stimulations", "doses"
+"""The streams in which a run with a pipeline tells of each stimulus, and of the light that each cell got."""
 MADE_OF_IMAGES = ("labels", "masks")
 """Streams of frames that no camera made: to be named by whoever wants them."""
 _KINDS = {"frames": ("frames", "events"), "rows": ("rows",)}
@@ -222,7 +222,7 @@ class RecordedRun:
         "dose" is power x ms x the part of the cell that was lit; of stimuli without a mask there is none.
         Raises as `tracks`.
         """
-        return self._named("doses")
+        return self._named(DOSES)
 
     def streams(self, kind: str) -> dict[str, Path]:
         """Return where the streams of a kind ("frames" or "rows") lie, by name; events have frames, too."""

@@ -13,7 +13,7 @@ from parfocal.storage.event_headers import EventHeaders
 from parfocal.storage.manifest import read_manifest
 from parfocal.storage.ome_zarr import HEADER_COLUMNS, HEADERS
 from parfocal.storage.reading import iter_rows
-from parfocal.storage.recorded_run import EVENT_LOG, STIMULATIONS
+from parfocal.storage.recorded_run import DOSES, EVENT_LOG, STIMULATIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,7 +25,7 @@ FRAMES = np.dtype([(name, "<i8") for name in ("t", "p", "c", "z", *_TOLD)])
 
 def stored_events(
     folder: Path | str, stream: str
-) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.int64] | None]:
+) -> tuple[NDArray[np.void], NDArray[np.int64], NDArray[np.int64] | None, NDArray[np.int64] | None]:
     """Return what a run holds of its events.
 
     Parameters
@@ -43,6 +43,8 @@ def stored_events(
         The numbers of the events that have a row in the log.
     ndarray of int64, shape (k,), or None
         Those of the stimuli that have a row in the table of stimuli; None if the run has no such table.
+    ndarray of int64, shape (l,), or None
+        The same of the table of doses.
 
     Raises
     ------
@@ -55,15 +57,16 @@ def stored_events(
     frames = np.empty(0, FRAMES)
     if camera is not None and camera.events is not None:
         frames = _frames_in(folder / camera.path)
-    logs = {name: folder / streams[name].path for name in (EVENT_LOG, STIMULATIONS) if name in streams}
+    logs = {name: folder / streams[name].path for name in (EVENT_LOG, STIMULATIONS, DOSES) if name in streams}
     numbers = {name: _numbers_in(path) for name, path in logs.items()}
-    return frames, numbers.get(EVENT_LOG, np.empty(0, np.int64)), numbers.get(STIMULATIONS)
+    logged = numbers.get(EVENT_LOG, np.empty(0, np.int64))
+    return frames, logged, numbers.get(STIMULATIONS), numbers.get(DOSES)
 
 
 def _numbers_in(rows: Path) -> NDArray[np.int64]:
-    """Return the events of the rows that lie there; none if nothing was stored yet."""
+    """Return the events of the rows that lie there, most of them once; none if nothing was stored yet."""
     parts = iter_rows(rows, ["number"]) if rows.is_dir() else ()
-    return np.concatenate([np.empty(0, np.int64), *(part["number"] for part in parts)])
+    return np.concatenate([np.empty(0, np.int64), *(np.unique(part["number"]) for part in parts)])
 
 
 def _frames_in(images: Path) -> NDArray[np.void]:

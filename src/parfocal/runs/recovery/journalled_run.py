@@ -18,6 +18,7 @@ from parfocal.runs.journal_entries import (
     DecidedCondition,
     EndedRun,
     Entry,
+    JournalledMask,
     JournalRequest,
     Remembered,
     Replanned,
@@ -60,6 +61,8 @@ class JournalledRun:
         What was decided of conditions of the plan, by the number of their event: the last time.
     positions : dict of int to RememberedPosition
         What its pipeline remembers of positions, along p.
+    masks : dict of int to JournalledMask
+        Those of stimuli that have begun, by the numbers of their events.
     """
 
     run: str
@@ -71,6 +74,7 @@ class JournalledRun:
     unsettled: frozenset[int]
     decided: dict[int, DecidedCondition] = field(default_factory=dict)
     positions: dict[int, RememberedPosition] = field(default_factory=dict)
+    masks: dict[int, JournalledMask] = field(default_factory=dict)
 
     @property
     def rows(self) -> NDArray[np.void]:
@@ -115,6 +119,7 @@ def journalled(entries: Iterable[Entry], boot: str) -> JournalledRun:
         unsettled=frozenset(number for number, how in reader.open_ones.items() if how != "announced"),
         decided=reader.decided,
         positions={p: _MEMORY.decode(list(one.parts)) for p, one in reader.remembered.items()},
+        masks=reader.masks,
     )
 
 
@@ -131,14 +136,17 @@ class _Reader:
     open_ones: dict[int, Literal["announced", "begun", "unsure"]] = field(default_factory=dict)
     decided: dict[int, DecidedCondition] = field(default_factory=dict)
     remembered: dict[int, Remembered] = field(default_factory=dict)
+    masks: dict[int, JournalledMask] = field(default_factory=dict)
 
     def take(self, entry: Entry) -> None:
         match entry:
             case Settled(number=number):
                 self.settled[number] = entry
                 self.open_ones.pop(number, None)
-            case Begun(number=number):
+            case Begun(number=number, mask=mask):
                 self.open_ones[number] = "begun"
+                if mask is not None:
+                    self.masks[number] = mask
             case Announced(number=number):
                 self.open_ones.setdefault(number, "announced" if self._is_of_this_boot else "unsure")
             case EndedRun():
@@ -174,4 +182,5 @@ class _Reader:
         self.layout = change.layout or self.layout
         self.settled = {number: one for number, one in self.settled.items() if number < first}
         self.open_ones = {number: how for number, how in self.open_ones.items() if number < first}
+        self.masks = {number: mask for number, mask in self.masks.items() if number < first}
         self.decided = {}  # what they lead to is done, or not asked for any more

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from parfocal.runs.plans.event import EXPOSURES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from parfocal.runs.journal_entries import JournalledMask
+    from parfocal.runs.pipeline.analysed import StimulusFacts
     from parfocal.runs.plans.event import Event
     from parfocal.runs.plans.schedule import Schedule
     from parfocal.runs.recovery.journalled_run import JournalledRun
@@ -58,8 +60,9 @@ class Recovery:
         What this recovery has found out, for the journal.
     unlogged : structured ndarray, shape (n,)
         Rows that are not in the log of events yet.
-    unlogged_stimuli : tuple of SettledEvent
-        Stimuli that are not in the table of stimuli yet: what was read back of them went with the processes.
+    unlogged_stimuli, unlogged_doses : tuple of SettledEvent
+        Stimuli that are not in the table of stimuli yet, or that have a mask, and are not in that of doses:
+        what was read back of them went with the processes.
     focus : FocusOffsets
         As it was found last.
     decided : dict of int to Decision
@@ -78,6 +81,7 @@ class Recovery:
     adopted: tuple[Settled, ...] = ()
     unlogged: NDArray[np.void] = field(default_factory=lambda: np.empty(0, DTYPE))
     unlogged_stimuli: tuple[SettledEvent, ...] = ()
+    unlogged_doses: tuple[SettledEvent, ...] = ()
     focus: FocusOffsets = field(default_factory=FocusOffsets)
     decided: dict[int, Decision] = field(default_factory=dict)
     broken_off: str = ""
@@ -111,6 +115,7 @@ def recovery_of(
     frames: NDArray[np.void],
     logged: Iterable[int] = (),
     stimuli: Iterable[int] | None = None,
+    doses: Iterable[int] | None = None,
 ) -> Recovery:
     """Return how a run stands.
 
@@ -122,8 +127,9 @@ def recovery_of(
         What is stored: "t", "p", "c", "z", "frame", "time_ns" and "exposure_ns" of each frame of an event.
     logged : iterable of int
         The numbers of the events that are in the log.
-    stimuli : iterable of int, optional
-        Those of the stimuli that are in the table of stimuli; None if there is no such table.
+    stimuli, doses : iterable of int, optional
+        Those of the stimuli that are in the table of stimuli, or in that of doses; None if there is no such
+        table.
     """
     stored = dict(zip(_codes(frames).tolist(), range(len(frames)), strict=True))
     known, adopted, repeated = _judged(run, frames, stored)
@@ -140,7 +146,8 @@ def recovery_of(
                 "brought is in the record: acquire anew"
             )
             continue
-        known[event.number] = adopted[event.number] = _found(event, None if at is None else frames[at])
+        found = _found(event, None if at is None else frames[at], run.masks.get(event.number))
+        known[event.number] = adopted[event.number] = found
     rows = np.frombuffer(b"".join(one.row for one in known.values()), DTYPE)
     total = len(run.schedule)
     first = next((number for number in range(total) if number not in known), total)
@@ -157,7 +164,10 @@ def recovery_of(
         unlogged=rows[is_new],
         unlogged_stimuli=()
         if stimuli is None
-        else _without_a_row(rows, frozenset(stimuli), known, run.schedule),
+        else tuple(_as_ended(_stimuli(rows, but=frozenset(stimuli)), known, run)),
+        unlogged_doses=()
+        if doses is None
+        else tuple(_as_ended(_stimuli(rows, but=frozenset(doses), of=run.masks), known, run)),
         focus=_focus(rows, run.schedule),
         decided={
             number: Decision(one.met, one.text) for number, one in run.decided.items() if one.then != "fail"
@@ -192,22 +202,38 @@ def _judged(
     return known, adopted, repeated
 
 
-def _without_a_row(
-    rows: NDArray[np.void], told: Collection[int], known: Mapping[int, Settled], schedule: Schedule
-) -> tuple[SettledEvent, ...]:
-    """Return the stimuli among `rows` that are not `told` of, as they ended."""
-    untold = (row for row in rows[rows["kind"] == _STIMULUS] if row["number"] not in told)
-    return tuple(
-        SettledEvent(
-            schedule.event(int(row["number"])),
+def _stimuli(
+    rows: NDArray[np.void], *, but: Collection[int], of: Collection[int] | None = None
+) -> NDArray[np.void]:
+    """Return the rows of stimuli `but` those of these numbers, of all or of those of other numbers."""
+    are_asked = (rows["kind"] == _STIMULUS) & ~np.isin(rows["number"], list(but))
+    if of is not None:
+        are_asked &= np.isin(rows["number"], list(of))
+    stimuli: NDArray[np.void] = rows[are_asked]
+    return stimuli
+
+
+def _as_ended(
+    rows: NDArray[np.void], known: Mapping[int, Settled], run: JournalledRun
+) -> Iterator[SettledEvent]:
+    """Yield the stimuli of `rows` as they ended, with what the journal tells of their masks."""
+    for row in rows:
+        number = int(row["number"])
+        yield SettledEvent(
+            run.schedule.event(number),
             OUTCOMES[row["outcome"]],
             None,
             float(row["started_s"]),
             float(row["predicted_s"]),
-            mask_is_older=known[int(row["number"])].mask_is_older,
+            stimulus=_facts(run, number),
+            mask_is_older=known[number].mask_is_older,
         )
-        for row in untold
-    )
+
+
+def _facts(run: JournalledRun, number: int) -> StimulusFacts | None:
+    """Return what the journal tells of a stimulus that has begun with a mask."""
+    mask = run.masks.get(number)
+    return None if mask is None else mask.facts(run.schedule.event(mask.image_event))
 
 
 def _follow_decisions(run: JournalledRun, known: dict[int, Settled]) -> dict[int, Settled]:
@@ -243,14 +269,20 @@ def _arrived(before: Settled, row: NDArray[np.void], frame: NDArray[np.void]) ->
     return replace(before, row=row.tobytes(), frames=max(before.frames, 1), is_done=True)
 
 
-def _found(event: Event, frame: NDArray[np.void] | None) -> Settled:
+def _found(event: Event, frame: NDArray[np.void] | None, mask: JournalledMask | None) -> Settled:
     """Return what became of an event that was in hand: its frame is there, or it is unsure."""
     outcome = "unsure" if frame is None else "acquired"
     row = SettledEvent(event, outcome, None, math.nan, math.nan).row
     if frame is not None:
         _put(row, frame)
     is_there = frame is not None
-    return Settled(event.number, row.tobytes(), frames=int(is_there), is_done=is_there)
+    return Settled(
+        event.number,
+        row.tobytes(),
+        frames=int(is_there),
+        is_done=is_there,
+        mask_is_older=mask is not None and mask.is_older,
+    )
 
 
 def _put(row: NDArray[np.void], frame: NDArray[np.void]) -> None:
