@@ -69,7 +69,7 @@ def _draw(run: RecordedRun, tracks: NDArray[Any], lit: NDArray[np.bool_], report
         np.array([started[t] for t in fired.tolist()]),
         path,
         title=title,
-        reporter=f"{reporter}: around the nucleus, over in it",
+        reporter=f"{reporter}: around the nucleus / in it",
     )
     return str(path)
 
@@ -90,7 +90,7 @@ def _field(run: RecordedRun, p: int, tracks: NDArray[Any], lit: NDArray[np.bool_
     seen = here & (tracks["t"] == t)
     masks = list(run.frames("masks", t=t, p=p))
     return LitField(
-        name=f"{tracks['position'][seen][0]} at time point {t}: {reporter}, and the light on it",
+        name=f"{tracks['position'][seen][0]}, t = {t}, {reporter}. Blue: light. Orange: nuclei without",
         image=np.asarray(run.frames(_CAMERA, t=t, p=p, c=reporter, z=0)),
         labels=np.asarray(run.frames("labels", t=t, p=p)),
         mask=masks[0].data if masks else None,

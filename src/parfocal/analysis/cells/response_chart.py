@@ -108,7 +108,8 @@ def _draw_traces(
             continue
         panel.plot(found.times_s, cells.T, color=colour, lw=0.5, alpha=0.15)
         mean, error = _mean_and_error(cells)
-        told = f"{name}: {len(cells)} cell{'s' if len(cells) > 1 else ''}, mean and standard error"
+        count = f"{len(cells)} cell{'s' if len(cells) > 1 else ''}"
+        told = f"{name}: {count}, each of them (thin), mean and standard error (thick)"
         panel.plot(found.times_s, mean, color=colour, lw=2.0, label=told)
         panel.fill_between(found.times_s, mean - error, mean + error, color=colour, alpha=0.3, lw=0)
     for number, time_s in enumerate(stimuli_s):
