@@ -29,6 +29,14 @@ BENCH = {
             "unknown key 'services.camera.polcy'; did you mean 'policy'?",
         ),
         (
+            {"runs": {"own_processor": ["runs"]}},
+            "; the 'own_processor' of the whole file stands before its first [table]",
+        ),
+        (
+            {"services": {"camera": {**CAMERA, "settings": {**CAMERA["settings"], "real_time": ["runs"]}}}},
+            "; the 'real_time' of the whole file stands before its first [table]",
+        ),
+        (
             {"services": {"camera": {"kind": "camera", "depends_on": ["stge"]}, "stage": {"kind": "stage"}}},
             "camera depends on 'stge', which is no service; did you mean 'stage'?",
         ),

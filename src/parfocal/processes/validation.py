@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
@@ -14,13 +14,16 @@ from parfocal.core.errors import BadInputError, ConfigError, nearest
 M = TypeVar("M", bound=BaseModel)
 
 
-def validate(model: type[M], values: Mapping[str, Any], where: str = "") -> M:
+def validate(model: type[M], values: Mapping[str, Any], where: str = "", *, top: Collection[str] = ()) -> M:
     """Return the model that `values` describe; what is missing takes the model's default.
 
     Parameters
     ----------
     where : str
         What each line of an error begins with.
+    top : collection of str
+        Keys of the TOML file that holds `values`, before its first table: an unknown key of a table that is
+        one of them is told to belong there.
 
     Raises
     ------
@@ -37,20 +40,22 @@ def validate(model: type[M], values: Mapping[str, Any], where: str = "") -> M:
     Traceback (most recent call last):
     parfocal.core.errors.ConfigError: lamp.toml: unknown key 'powr'; did you mean 'power'?
     """
-    unknown = unknown_keys(model, values)
+    unknown = unknown_keys(model, values, top)
     lines = list(unknown.values())
     try:
         made = model.model_validate({key: value for key, value in values.items() if key not in unknown})
         if not lines:
             return made
     except ValidationError as error:
-        lines += [explain(model, problem) for problem in error.errors(include_url=False)]
+        lines += [explain(model, problem, top) for problem in error.errors(include_url=False)]
     except BadInputError as error:
         lines.append(str(error))
     raise ConfigError("\n".join(f"{where}{line}" for line in lines))
 
 
-def unknown_keys(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, str]:
+def unknown_keys(
+    model: type[BaseModel], values: Mapping[str, Any], top: Collection[str] = ()
+) -> dict[str, str]:
     """Return the keys that the model does not have, each with a line that says so.
 
     Also of a model that would ignore them: what is written without effect is a mistake.
@@ -58,7 +63,7 @@ def unknown_keys(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str,
     known = known_keys(model)
     if model.model_config.get("extra") == "allow":
         return {}
-    return {key: f"unknown key {key!r}; {nearest(key, known)}" for key in values if key not in known}
+    return {key: _unknown(key, known, top) for key in values if key not in known}
 
 
 def known_keys(model: type[BaseModel]) -> dict[str, str]:
@@ -153,16 +158,22 @@ def _field_types(model: Any) -> dict[str, Any]:
     return {}
 
 
-def explain(model: type[BaseModel], problem: Any) -> str:
+def explain(model: type[BaseModel], problem: Any, top: Collection[str] = ()) -> str:
     """Return in a line what is wrong with which key: one of the problems of a ``ValidationError``."""
     location = tuple(problem["loc"])
     key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {key!r}; {nearest(str(location[-1]), _known_keys(model, location[:-1]))}"
+        return _unknown(key, _known_keys(model, location[:-1]), top)
     if problem["type"] == "missing":
         return f"key {key!r} is missing"
     value = "" if isinstance(problem["input"], dict) else f" (got {problem['input']!r})"
     return f"{key + ': ' if key else ''}{problem['msg'].removeprefix('Value error, ')}{value}"
+
+
+def _unknown(key: str, known: Collection[str], top: Collection[str]) -> str:
+    name = key.rpartition(".")[2]
+    of_file = f"; the {name!r} of the whole file stands before its first [table]" if name in top else ""
+    return f"unknown key {key!r}; {nearest(name, known)}{of_file}"
 
 
 def _known_keys(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -204,9 +204,11 @@ def load_config(source: str | Path | Mapping[str, Any] | RigConfig) -> RigConfig
         Naming the key, its value and the nearest known one.
     """
     where, data = _read(source)
-    config = data if isinstance(data, RigConfig) else validate(RigConfig, data, where)
+    config = (
+        data if isinstance(data, RigConfig) else validate(RigConfig, data, where, top=RigConfig.model_fields)
+    )
     for name, service in config.services.items():
-        check_settings(service, f"{where}services.{name}.settings: ")
+        check_settings(service, f"{where}services.{name}.settings: ", top=RigConfig.model_fields)
     return config
 
 
@@ -233,8 +235,10 @@ def _check_not_reserved(name: str) -> None:
         raise ValueError(f"a service cannot be called {name!r}: {RESERVED[name]}; choose another name")
 
 
-def check_settings(service: ServiceConfig, where: str) -> None:
+def check_settings(service: ServiceConfig, where: str, *, top: Collection[str] = ()) -> None:
     """Check a service's settings against the ``Config`` of its class, which is imported for that.
+
+    Keys of a whole rig file (`top`) that stand among them are told to belong before its first table.
 
     Raises
     ------
@@ -243,7 +247,7 @@ def check_settings(service: ServiceConfig, where: str) -> None:
     """
     model = model_of(service)
     if model is not None:
-        validate(model, service.settings, where)
+        validate(model, service.settings, where, top=top)
     elif service.settings:
         raise ConfigError(f"{where}{service.kind} takes no settings, got {', '.join(service.settings)}")
 
