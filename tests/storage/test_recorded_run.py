@@ -183,6 +183,14 @@ def test_what_is_no_run_is_told_with_what_there_is(laboratory: Laboratory, tmp_p
         BadInputError, match=f"not the folder of a run: name one of the 1 runs in it, such as {name}"
     ):
         parfocal.open_run(recording.folder.path.parent)
+
+
+def test_folders_beside_one_that_is_not_there_are_named_only_if_they_are_runs(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text('{"run": "a", "format": 1}')
+    with pytest.raises(BadInputError) as told:
+        parfocal.open_run(tmp_path / "nonex")
+    assert str(told.value) == f"there is no folder {tmp_path / 'nonex'}"
     with pytest.raises(BadInputError, match="it holds none"):
         parfocal.open_run(tmp_path)
 

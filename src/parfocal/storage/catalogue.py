@@ -15,6 +15,8 @@ from parfocal.storage.manifest import FILE_NAME, read_manifest
 _UTC = "%Y-%m-%dT%H:%M:%S.%fZ"
 SCRIPT_FILE = "script.json"
 """The record of a script, which the service that carries out runs writes."""
+UNREADABLE = "unreadable"
+"""Begins the outcome of a run whose record is damaged, or is something else."""
 NOT_BEGUN = "not begun"
 """The outcome of a run whose recorder, or rig, ended before there was a record."""
 
@@ -123,7 +125,7 @@ def _unreadable(folder: Path, error: Exception) -> RunSummary:
         folder=str(folder),
         started_utc="",
         duration_s=None,
-        outcome=f"unreadable: {error}",
+        outcome=f"{UNREADABLE}: {error}",
         stored={},
         lost={},
     )

@@ -10,7 +10,7 @@ import numpy as np
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.core.frames import RowSpec
 from parfocal.storage.analysed import is_of_pipeline, phase_names, with_names
-from parfocal.storage.catalogue import NOT_BEGUN, has_not_begun, list_runs
+from parfocal.storage.catalogue import NOT_BEGUN, UNREADABLE, has_not_begun, list_runs
 from parfocal.storage.event_documents import image_folders
 from parfocal.storage.event_timing import EventTiming, timing_of
 from parfocal.storage.less_drift import less_drift, less_motion_of
@@ -313,7 +313,8 @@ def open_run(folder: Path | str) -> RecordedRun:
     folder = Path(folder)
     if not folder.is_dir():
         beside = [path.name for path in _runs_in(folder.parent)]
-        raise BadInputError(f"there is no folder {folder}; {nearest(folder.name, beside)}")
+        hint = f"; {nearest(folder.name, beside)}" if beside else ""
+        raise BadInputError(f"there is no folder {folder}{hint}")
     if not is_run(folder):
         from parfocal.storage.foreign.run import ForeignRun, zarr_in  # which knows this module
 
@@ -341,5 +342,10 @@ def is_run(path: Path) -> bool:
 
 
 def _runs_in(parent: Path) -> list[Path]:
+    """Return the runs in a folder of which there is a record that can be read."""
     known = list_runs(parent) if parent.is_dir() else ()
-    return [Path(run.folder) for run in known if run.outcome != NOT_BEGUN]
+    return [
+        Path(run.folder)
+        for run in known
+        if run.outcome != NOT_BEGUN and not run.outcome.startswith(UNREADABLE)
+    ]
