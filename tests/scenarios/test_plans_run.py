@@ -121,6 +121,11 @@ def test_a_run_is_steered_from_another_program(tmp_path, capsys):
         told = json.loads(printed.splitlines()[-1])
         assert told["outcome"] == "complete"
         assert told["events_acquired"] == handle.wait(TIMEOUT_S).events_acquired
+        for word in ("pause", "resume", "finish", "confirm"):
+            capsys.readouterr()
+            assert command([word, "run1"]) == 2, "as what is asked of it would be lost"
+            assert "has ended" in capsys.readouterr().err
+        assert command(["cancel", "run1"]) == 0, "what is asked for is so already"
 
 
 @pytest.mark.slow

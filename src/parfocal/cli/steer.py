@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.text import Text
 
 from parfocal.cli.output import console, print_json
+from parfocal.core.errors import BadInputError
 from parfocal.core.run_status import ResumePolicy, RunStatus
 from parfocal.rig.find_run import find_run
 from parfocal.rig.opening import attach
@@ -59,7 +60,7 @@ def pause(run: str, *, reason: str = "", json: bool = False) -> None:
 
     parfocal pause microscope/run1 --reason "a bubble"
     """
-    _steer(run, lambda handle: handle.pause(reason), json)
+    _steer(run, lambda handle: handle.pause(reason), json, goes_on=True)
 
 
 def resume(run: str, *, policy: ResumePolicy = "shift", gap_s: float = 0.0, json: bool = False) -> None:
@@ -83,7 +84,7 @@ def resume(run: str, *, policy: ResumePolicy = "shift", gap_s: float = 0.0, json
 
     parfocal resume run1 --policy skip
     """
-    _steer(run, lambda handle: handle.resume(policy, gap_s), json)
+    _steer(run, lambda handle: handle.resume(policy, gap_s), json, goes_on=True)
 
 
 def cancel(run: str, *, reason: str = "", json: bool = False) -> None:
@@ -121,7 +122,7 @@ def finish(run: str, *, reason: str = "", json: bool = False) -> None:
     --------
     parfocal finish run1
     """
-    _steer(run, lambda handle: handle.finish(reason), json)
+    _steer(run, lambda handle: handle.finish(reason), json, goes_on=True)
 
 
 def confirm(
@@ -148,13 +149,17 @@ def confirm(
     --------
     parfocal confirm run1 --text "dish is in place"
     """
-    _steer(run, lambda handle: handle.confirm(not no, text), json)
+    _steer(run, lambda handle: handle.confirm(not no, text), json, goes_on=True)
 
 
-def _steer(run: str, ask: Callable[[RunHandle], RunStatus], json: bool) -> None:
+def _steer(run: str, ask: Callable[[RunHandle], RunStatus], json: bool, *, goes_on: bool = False) -> None:
+    """Ask something of a run; what makes sense only while it `goes_on` is refused of one that has ended."""
     rig, name = find_run(run)
     with attach(rig) as running:
-        status = ask(running.runs[name])
+        handle = running.runs[name]
+        if goes_on and (known := handle.status()).ended:
+            raise BadInputError(f"nothing was done, as the run has ended: {line_in_rig(rig, known)}")
+        status = ask(handle)
     if json:
         print_json({"rig": rig, **msgspec.to_builtins(status)})
     else:
