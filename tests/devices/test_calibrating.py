@@ -118,7 +118,7 @@ def test_what_progress_raises_ends_it():
         if part >= 0.5:
             raise DeviceError(text)
 
-    with pytest.raises(DeviceError, match="spot 19 of 36"):
+    with pytest.raises(DeviceError, match=r"spot 19 of 36, 7 seen \(enough\)"):
         optics.calibrate(progress=progress)
     assert optics.shown == 1 + 18
 

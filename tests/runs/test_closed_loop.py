@@ -391,7 +391,7 @@ def test_a_late_mask_ends_the_run_where_that_is_the_policy():
     status = loop.start().end()
     assert (status.outcome, status.reason) == (
         "failed",
-        "the mask of event 1 is not there yet; 1 time points were not analysed",
+        "the mask of event 1 is not there yet; 1 time point was not analysed",
     )
     assert loop.instruments.stimulated == []
 
@@ -631,7 +631,7 @@ def test_what_is_deferred_behind_others_is_among_what_a_cancelled_run_has_not_an
     assert loop.end().reason == "enough; 6 time points were not analysed"
 
 
-@pytest.mark.parametrize(("channel", "told"), [("green", "1 time points were not analysed"), ("red", "")])
+@pytest.mark.parametrize(("channel", "told"), [("green", "1 time point was not analysed"), ("red", "")])
 def test_an_image_right_before_the_end_is_among_what_was_not_analysed(channel, told):
     analysis = Loop(series(1), pipeline()).analysis
     image = Event(number=0, kind="image", channel=channel, index={"t": 0, "p": 0})

@@ -401,6 +401,8 @@ def test_a_stimulus_without_an_image_of_its_time_point_is_refused():
 def test_stimuli_before_there_can_be_a_mask_are_told():
     found = check_plan(plan(stage_positions=[(0, 0), (1, 1)]).events(), request(mode="previous"))
     assert found.warnings == ("2 stimuli have no image before them: leave t=0 out of stim_frames",)
+    (told,) = check_plan(plan().events(), request(mode="previous")).warnings
+    assert told == "1 stimulus has no image before it: leave t=0 out of stim_frames"
     assert check_plan(plan(stim_frames=[1, 2]).events(), request(mode="previous")).warnings == ()
 
 

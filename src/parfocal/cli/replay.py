@@ -41,11 +41,12 @@ def replay(record: Path, *, workers: int | None = None, seed: int | None = None,
     if json:
         print_json(found)
         return Exit.OK if found.same else Exit.FAILED
-    shown = console()
+    shown, differing = console(), len(found.differences)
     shown.print(
         Text(
-            f"{found.stimuli} decisions compared, {len(found.differences)} differ; "
-            f"{found.late} were late, then as now; {found.left_out} left out, as no decision was theirs"
+            f"{found.stimuli} {'decision' if found.stimuli == 1 else 'decisions'} compared, "
+            f"{differing} {'differs' if differing == 1 else 'differ'}; {found.late} late, then as now; "
+            f"{found.left_out} left out, where no decision was made"
         )
     )
     for difference in found.differences:

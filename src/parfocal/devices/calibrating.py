@@ -8,7 +8,7 @@ import numpy as np
 
 from parfocal.core.errors import DeviceError
 from parfocal.core.modulation import ModulatorCalibration
-from parfocal.devices.affine_fit import fit_affine
+from parfocal.devices.affine_fit import LEAST_PLACES, fit_affine
 from parfocal.devices.calibration_spots import find_spot, pattern_centre, spot_pattern, spot_places
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def calibrate(
     shown: list[NDArray[np.float64]] = []
     seen: list[NDArray[np.float64]] = []
     for number, place in enumerate(places):
-        progress(number / len(places), f"spot {number + 1} of {len(places)}, {len(seen)} seen")
+        told = "enough" if len(seen) >= LEAST_PLACES else f"{LEAST_PLACES} are needed"
+        progress(number / len(places), f"spot {number + 1} of {len(places)}, {len(seen)} seen ({told})")
         pattern = spot_pattern(shape, place, radius_px)
         show(pattern)
         spot = find_spot(take(), background)

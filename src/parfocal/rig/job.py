@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from parfocal.ipc import Call
 
-FIRST_START = "the very first start compiles for half a minute"
+FIRST_START = "the first start on a machine compiles for half a minute"
 """What whoever waits for a laboratory is told, as nothing else shows why that takes so long."""
 
 

@@ -352,8 +352,15 @@ class LiveAnalysis:
             if self._group is not None and self._group.time_point(self._channel) is not None:
                 left += 1
         unwritten = 0 if self._images is None else len(self._images)
-        told = {"time points were not analysed": left, "images have no labels in the record": unwritten}
-        return "; ".join(f"{count} {what}" for what, count in told.items() if count)
+        told = []
+        if left:
+            told.append(
+                "1 time point was not analysed" if left == 1 else f"{left} time points were not analysed"
+            )
+        if unwritten:
+            images = "1 image has" if unwritten == 1 else f"{unwritten} images have"
+            told.append(f"{images} no labels in the record")
+        return "; ".join(told)
 
     def close(self) -> None:
         """End the streams, now that the record is closed. Idempotent."""

@@ -141,14 +141,16 @@ class _Look:
                 f"{nearest(self._wanted, images)}"
             )
         late = self._without_image
-        told = f"{late} stimuli have no image before them: leave t=0 out of stim_frames"
+        stated = (
+            "1 stimulus has no image before it" if late == 1 else f"{late} stimuli have no image before them"
+        )
         return PlanForPipeline(
             channel=self._channel or "",
             channels=tuple(images),
             references=tuple(self._channels["reference"]),
             first=self._first,
             masked=tuple(self._masked.values()),
-            warnings=(told,) if late else (),
+            warnings=(f"{stated}: leave t=0 out of stim_frames",) if late else (),
         )
 
     def _metadata(self, event: Event) -> None:
