@@ -81,6 +81,16 @@ def records(tmp_path_factory):
         }.items():
             status = rig.run(PLAN, pipeline=loop, folder=folder, notes={"kind": name}).wait(PATIENCE_S)
             found[name] = parfocal.open_run(status.folder)
+        for name, modes in {
+            "in two parts": ("current",) * 2,
+            "in two modes": ("current", "previous"),
+        }.items():
+            goes_on = ""
+            for mode in modes:
+                how = {"pipeline": pipeline(deadline_s=60.0, late="hold"), "stim_mode": mode}
+                status = rig.run(PLAN, folder=folder, continues=goes_on, **how).wait(PATIENCE_S)
+                goes_on = status.run
+            found[name] = parfocal.open_run(status.folder)
     return found
 
 
@@ -99,6 +109,15 @@ def test_the_decisions_are_the_same_with_one_and_four_workers_in_any_order(recor
     if name == "late":
         hashes = run.stimulations()["mask_hash"]
         assert np.count_nonzero(hashes) > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_run_that_went_on_is_decided_by_one_mode_or_refused(records):
+    found = replay(records["in two parts"].folder)
+    assert (found.stimuli, found.differences) == (2 * TIME_POINTS * len(POSITIONS), ())
+    with pytest.raises(BadInputError, match=r"phase 1 of .* had another pipeline or stim_mode"):
+        replay(records["in two modes"].folder)
 
 
 @pytest.mark.slow

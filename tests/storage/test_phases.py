@@ -104,6 +104,7 @@ def test_what_was_noted_beside_a_plan_stays_and_is_in_no_plans_file(laboratory: 
     laboratory.show(4)
     manifest = end(second)
     assert manifest.plan_notes == {"for": "Ada", "n": "four", "dish": 2}
+    assert manifest.phases[0].plan_notes == {"for": "Ada", "n": "four"}
     assert manifest.plan == {"for": "Ada", "n": 6, "dish": 2}
     files = [json.loads((run / plan.file).read_text()) for plan in manifest.plans]
     assert files == [{"n": 4}, {"n": 5}, {"n": 6}]

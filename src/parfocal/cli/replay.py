@@ -15,7 +15,8 @@ def replay(record: Path, *, workers: int | None = None, seed: int | None = None,
     """Decide a recorded run once more from its images, and compare each decision with what was decided then.
 
     The engine and the steps of the run are used, on a clock that nobody waits for; nothing is written, lit or
-    moved. Masks that were late then are late now. The exit code is 1 if a decision differs.
+    moved. Masks that were late then are late now. The exit code is 1 if a decision differs. The steps run in
+    the process of this command: one that ends its process ends the command, with the exit code of the step.
 
     Parameters
     ----------

@@ -28,7 +28,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
         When it began and ended; `ended` is None of one that nobody closed.
     outcome, reason : str
         How it ended, as the record said it then of this phase.
-    devices_at_end, losses, artifacts, incidents, errors
+    plan_notes, devices_at_end, losses, artifacts, incidents, errors
         As in `Manifest`; the files lie in a folder of their own by now.
     """
 
@@ -36,6 +36,7 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
     reason: str = ""
     ended: Moment | None = None
+    plan_notes: dict[str, Any] = {}
     devices_at_end: dict[str, Any] = {}
     losses: dict[str, int] = {}
     artifacts: dict[str, Artifact] = {}
@@ -74,6 +75,7 @@ def begin_phase(manifest: Manifest, folder: Path, now: Moment) -> Manifest:
         ended=manifest.ended,
         outcome=manifest.seen,
         reason=_own_reason(manifest),
+        plan_notes=manifest.plan_notes,
         devices_at_end=manifest.devices_at_end,
         losses=manifest.losses,
         artifacts=kept,

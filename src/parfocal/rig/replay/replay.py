@@ -21,6 +21,7 @@ from parfocal.rig.replay.replay_workers import ReplayWorkers
 from parfocal.runs.analysis_rows import OUTCOMES, STIMULATION, stimulation_row
 from parfocal.runs.engine import RunEngine
 from parfocal.runs.instruments.instruments import RunStart
+from parfocal.runs.pipeline.pipeline import STEPS
 from parfocal.runs.pipeline.plan_check import check_plan
 from parfocal.runs.pipeline.request import pipeline_request
 from parfocal.storage.recorded_run import RecordedRun, open_run
@@ -79,14 +80,16 @@ def replay(folder: Path | str, *, workers: int | None = None, seed: int | None =
     folder : path
         Of a run with a pipeline and stimuli.
     workers : int, optional
-        Threads that run the steps; by default as many as the pipeline had.
+        Threads of this process that run the steps; by default as many as the pipeline had. A step that ends
+        its process ends this one.
     seed : int, optional
         Have results come in another order, drawn from this.
 
     Raises
     ------
     BadInputError
-        If the record has no pipeline or no decisions, or a step can't be imported.
+        If the record has no pipeline or no decisions, if the run went on with another pipeline or mode, or a
+        step can't be imported.
     """
     run = open_run(folder)
     if not isinstance(run, RecordedRun) or "stimulations" not in run.streams("rows"):
@@ -174,6 +177,12 @@ def _request_of(run: RecordedRun, workers: int | None) -> PipelineRequest:
     notes: dict[str, Any] = run.manifest.plan_notes
     if "pipeline" not in notes:
         raise BadInputError(f"{run.folder} was recorded without a pipeline")
+    for number, phase in enumerate(run.manifest.phases, 1):
+        if phase.plan_notes and _decides_by(phase.plan_notes) != _decides_by(notes):
+            raise BadInputError(
+                f"phase {number} of {run.folder} had another pipeline or stim_mode than its last one, and a "
+                "replay decides the whole run by one: there is nothing that it could be compared with"
+            )
     request = pipeline_request(notes["pipeline"], notes.get("stim_mode", "current"))
     if workers is None:
         return request
@@ -182,6 +191,17 @@ def _request_of(run: RecordedRun, workers: int | None) -> PipelineRequest:
     return msgspec.structs.replace(
         request, pipeline=msgspec.structs.replace(request.pipeline, workers=workers)
     )
+
+
+def _decides_by(notes: dict[str, Any]) -> dict[str, Any]:
+    """Return what decisions depend on: the mode and the steps, but not how quick these have to be."""
+    pipeline = notes.get("pipeline", {})
+    steps = {name: pipeline[name] for name in STEPS if name in pipeline}
+    return {
+        "steps": {name: (step["call"], step.get("settings", {})) for name, step in steps.items()},
+        "channel": pipeline.get("channel", ""),
+        "mode": notes.get("stim_mode"),
+    }
 
 
 def _deferred(run: RecordedRun) -> set[tuple[int, int]]:
