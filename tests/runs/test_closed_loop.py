@@ -26,6 +26,7 @@ from parfocal.runs.journal_file import read_journal
 from parfocal.runs.machine.tasks import Decide
 from parfocal.runs.pipeline import live_analysis
 from parfocal.runs.pipeline.analysed import FrameMask
+from parfocal.runs.pipeline.image_group import cut_time_points
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.pipeline import STEPS as STEP_NAMES
 from parfocal.runs.pipeline.pipeline import Pipeline
@@ -71,7 +72,16 @@ class Loop:
     """A run with a pipeline, on instruments in memory."""
 
     def __init__(
-        self, plan, steps, mode="current", before=None, image_of=None, completes=False, folder="", **options
+        self,
+        plan,
+        steps,
+        mode="current",
+        before=None,
+        image_of=None,
+        completes=False,
+        folder="",
+        cut=(),
+        **options,
     ):
         self.instruments = PatientInstruments(SYSTEM_CLOCK, exposure_s=0.001, folder=folder)
         self.workers = MemoryWorkers(steps, image_of)
@@ -88,6 +98,7 @@ class Loop:
             channel="green",
             time_points=lambda: schedule.shape["t"],
             completes=completes,
+            cut=frozenset(cut),
         )
         if before is not None:
             self.analysis.go_on_from(before.analysis)
@@ -410,6 +421,33 @@ def test_a_stimulus_whose_image_was_taken_before_the_run_was_cut_short_is_left_o
     assert status.outcome == "complete", status
     assert loop.masked == masked
     assert status.stimulations.fallback == sum(image is None for _, image in masked)
+
+
+@pytest.mark.parametrize(
+    ("mode", "masked"),
+    [("current", [(0, 0), (1, None), (2, 2)]), ("previous", [(0, None), (1, 0), (2, None)])],
+)
+@pytest.mark.parametrize("late", ["skip", "hold", "abort"])
+def test_a_time_point_that_was_cut_in_two_is_not_analysed_with_part_of_its_images(late, mode, masked):
+    """A step that tolerates a missing column would decide on other data without a word."""
+    plan = series(3, channels=["red", "green"])
+    loop = Loop(plan, pipeline(late=late), mode, completes=True, cut=[(1, 0)])
+    status = loop.start().end()
+    assert (status.outcome, status.reason) == ("complete", "1 time points were not analysed")
+    assert loop.masked == masked
+    assert sorted(job.t for job in loop.workers.jobs) == [0, 2]
+
+
+def test_time_points_that_were_cut_in_two_are_those_of_which_some_images_are_left():
+    schedule = Schedule(series(3, channels=["red", "green"]))  # events 0 to 2 are of t=0, and so on
+
+    def cut(first, *settled, channel="green"):
+        return sorted(t for t, _ in cut_time_points(schedule, channel, first, settled))
+
+    assert [cut(first) for first in range(9)] == [[], [0], [], [], [1], [], [], [2], []]
+    assert cut(9) == []
+    assert cut(1, channel="blue") == [], "nothing of it is analysed"
+    assert (cut(0, 1, 2), cut(1, 2, 3, 4), cut(0, 1, 2, 3), cut(0, 2, 3, 4, 5)) == ([0], [0], [0, 1], [])
 
 
 def test_an_older_mask_is_of_a_time_point_before_the_wanted_one_however_soon_later_ones_are_made():

@@ -240,6 +240,39 @@ def test_cells_of_a_stimulus_that_may_have_been_fired_have_a_dose_that_nobody_kn
     assert len(same) > 0.8 * len(earlier) > 0, "the cells of its image, which may not be in the tracks yet"
 
 
+def test_a_time_point_that_was_cut_between_two_channels_is_not_analysed_with_one(lab):
+    cells = "parfocal.analysis.cells."
+    pipeline = Pipeline(
+        segment=cells + "segment:otsu",
+        features=cells + "measure:measure",
+        choose=Step(call=cells + "choosing:brightest", settings={"column": "mean_cytoplasm", "count": 5}),
+        stimulate=cells + "masks:cells",
+        channel="nucleus",
+        late="hold",
+    )
+    lab["modulator"].calibrate(timeout_s=PATIENCE_S)
+    plan = Sequence(
+        time_plan={"interval": 0, "loops": 4},
+        channels=["cytoplasm", {"config": "nucleus", "exposure": 1000}],
+        stim_channels=[{"config": "stimulation", "exposure": 20}],
+        stim_frames="all",
+    )
+    handle = lab.run(plan, name="cut", pipeline=pipeline)
+    until(lambda: handle.status().events_acquired >= 4, "the first channel of the second time point")
+    killed(lab, "runs")
+    with pytest.raises(RunFailedError, match="died at event 4"):
+        handle.wait(PATIENCE_S)
+    until(lambda: all_ready(lab), "the restart")
+    folder = Path(handle.status().folder)
+    status = answered(lab.runs.recover(folder))
+    assert status.errors.count == 0, status.errors
+    assert "1 time points were not analysed" in status.reason
+    record = parfocal.open_run(folder)
+    stimuli = record.stimulations()
+    assert sorted(stimuli["t"][stimuli["image_event"] >= 0].tolist()) == [0, 2, 3]
+    assert record.frames("camera").missing == [{"t": 1, "p": 0, "c": 2, "z": 0}], "its stimulus alone"
+
+
 def disk_is_quick_again(rig):
     with suppress(CommandError):  # the dead engine claims the recorder still, or it is busy
         rig["recorder"].inject_fault("free")

@@ -22,6 +22,7 @@ from parfocal.runs.journal import RunJournal
 from parfocal.runs.journal_entries import Began, JournalRequest
 from parfocal.runs.journal_file import this_boot
 from parfocal.runs.pipeline.held_frames import RingFrames
+from parfocal.runs.pipeline.image_group import cut_time_points
 from parfocal.runs.pipeline.live_analysis import LiveAnalysis
 from parfocal.runs.pipeline.messages import WorkerSetup
 from parfocal.runs.pipeline.workers import ProcessWorkers, limit_s
@@ -222,6 +223,7 @@ class RunMaker:
             frame=frame,
             channel=found.for_pipeline.channel,
             completes=before is not None and before.completes,
+            cut=_cut_in(found, before),
             **watched,
         )
         if before is not None and before.analysis is not None:
@@ -229,6 +231,14 @@ class RunMaker:
         if before is not None and before.killed is not None:
             analysis.remember(before.killed.journalled.positions)
         return analysis
+
+
+def _cut_in(found: ExaminedRequest, before: EarlierRun | None) -> frozenset[tuple[int, int]]:
+    """Return the time points of which some images were taken before the run was cut short that goes on."""
+    if before is None or before.killed is None or not before.completes:
+        return frozenset()
+    recovery = before.killed.recovery
+    return cut_time_points(found.schedule, found.for_pipeline.channel, recovery.first, recovery.settled)
 
 
 def _start_of(request: StartRequest, found: ExaminedRequest, before: EarlierRun | None) -> RunStart:

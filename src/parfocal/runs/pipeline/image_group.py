@@ -8,8 +8,11 @@ from parfocal.runs.pipeline.messages import FrameOfChannel
 from parfocal.runs.pipeline.time_point import TimePoint
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from parfocal.runs.instruments.instruments import ExposedFrame
     from parfocal.runs.plans.event import Event
+    from parfocal.runs.plans.schedule import Schedule
 
 KINDS = ("image", "reference")
 
@@ -17,6 +20,44 @@ KINDS = ("image", "reference")
 def field_of(event: Event) -> tuple[int, int]:
     """Return the time point and the position of an exposure."""
     return event.index.get("t", 0), event.index.get("p", 0)
+
+
+def cut_time_points(
+    schedule: Schedule, channel: str, first: int, settled: Collection[int]
+) -> frozenset[tuple[int, int]]:
+    """Return time points and positions of which some images were taken before a run was cut short, not all.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        All events of the run.
+    channel : str
+        The one that is segmented: of what is not imaged in it nothing is analysed.
+    first, settled : int, collection of int
+        The event with which the run goes on, and later ones that are done.
+    """
+    done: set[tuple[int, int]] = set()
+    left: set[tuple[int, int]] = set()
+    segmented: set[tuple[int, int]] = set()
+    begin, end = first, max(settled, default=-1)
+    while begin > 0 and _is_image(before := schedule.event(begin - 1)):
+        if field_of(before) != field_of(schedule.event(first - 1)):
+            break
+        begin -= 1
+    for event in schedule.events(begin):
+        is_image = _is_image(event)
+        if event.number > max(first, end) and (not is_image or field_of(event) not in done | left):
+            break
+        if not is_image:
+            continue
+        (done if event.number < first or event.number in settled else left).add(field_of(event))
+        if event.kind == "image" and event.channel == channel:
+            segmented.add(field_of(event))
+    return frozenset(done & left & segmented)
+
+
+def _is_image(event: Event) -> bool:
+    return event.kind in KINDS
 
 
 class ImageGroup:
@@ -31,6 +72,11 @@ class ImageGroup:
     def __init__(self, first: Event) -> None:
         self._field = field_of(first)
         self._taken: list[tuple[Event, ExposedFrame]] = []
+
+    @property
+    def field(self) -> tuple[int, int]:
+        """Which time point and position it is."""
+        return self._field
 
     @property
     def p(self) -> int:

@@ -88,6 +88,9 @@ class LiveAnalysis:
         Called as ``keep(p, remembered)`` with what is remembered of a position after an image; may not block.
     completes : bool
         Whether it goes on with the plan of a run that was cut short.
+    cut : frozenset of tuple of int
+        Time points and positions of which some images were taken before that: what is left of them is not
+        analysed, as a step would decide on other images than in the rest of the run.
     """
 
     def __init__(
@@ -103,9 +106,10 @@ class LiveAnalysis:
         time_points: Callable[[], int] = lambda: 1,
         keep: Callable[[int, RememberedPosition], None] = lambda *_: None,
         completes: bool = False,
+        cut: frozenset[tuple[int, int]] = frozenset(),
     ) -> None:
         self.request = request
-        self._completes = completes
+        self._completes, self._cut = completes, cut
         self._keep_memory = keep
         self.took_s = 0.0
         self._pipeline, self._mode = request.pipeline, request.mode
@@ -276,11 +280,14 @@ class LiveAnalysis:
             if point is None:
                 is_current = self._mode == "current"
                 which = "of its time point" if is_current else "of the time point before"
-                planned = any(each == t if is_current else each < t for each in position.planned)
+                planned = [each for each in position.planned if (each == t if is_current else each < t)]
+                is_cut = (t if is_current else max(planned, default=-1), event.index.get("p", 0)) in self._cut
                 return MaskAnswer(
-                    state="gone" if self._completes and not planned else "never",
+                    state="gone" if is_cut or (self._completes and not planned) else "never",
                     older=position.mask_before(t),
-                    why=f"has no image {which}",
+                    why=f"was not made: an image {which} was taken before the run was cut short"
+                    if is_cut
+                    else f"has no image {which}",
                 )
             older = position.mask_before(point.t)
             if point.mask is not None:
@@ -377,6 +384,9 @@ class LiveAnalysis:
 
     def _take(self, group: ImageGroup) -> None:
         """Take a time point whose images are all there; defer it if too many wait."""
+        if group.field in self._cut:
+            self._given_up += 1
+            return
         point = group.time_point(self._channel)
         if point is None:  # the image that is segmented was lost, or is not taken at this time point
             return
