@@ -62,6 +62,13 @@ def test_frames_of_stimuli_are_told_beside_the_images(tmp_path, capsys):
     assert (told["frames"], told["stimuli"]) == (16, 4)
 
 
+def test_one_image_and_one_stimulus_are_told_as_one(tmp_path, capsys):
+    plan = Sequence(channels=["nucleus"], stim_channels=["light"], stim_frames="all", stim_exposure=10)
+    save_plan(plan, tmp_path / "plan.yaml")
+    assert run(["plan", str(tmp_path / "plan.yaml")]) == 0
+    assert "2, 1 image, 1 stimulus" in capsys.readouterr().out
+
+
 def test_everything_is_one_object_and_nothing_is_started(file, tmp_path, capsys):
     text = builtin_rigs()["microscope"].read_text(encoding="utf-8")
     (tmp_path / "unseen.toml").write_text(text.replace('name = "microscope"', 'name = "unseen"'))

@@ -67,6 +67,9 @@ def test_settings_tell_their_sources_and_are_kept_and_forgotten(rig, tmp_path, c
     printed = capsys.readouterr()
     assert "2 settings were others" in printed.err
     assert json.loads(printed.out.splitlines()[-1])["recorder"]["codec"] == "none"
+    assert run(["settings", "recorder", "least_free_mb=7"]) == 0
+    assert run(["settings", "--load", str(bundle)]) == 0
+    assert "1 setting was another" in capsys.readouterr().err
     bundle.write_text(bundle.read_text().replace("codec: none", "codec: zip"))
     assert run(["settings", "--load", str(bundle)]) == 2
     assert "recorder: codec: " in capsys.readouterr().err

@@ -142,8 +142,10 @@ def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
 
 
 def _frames_of(report: PlanReport) -> str:
-    images = f"{report.frames - report.stimuli} images"
-    return f"{images}, {report.stimuli} stimuli" if report.stimuli else images
+    count = report.frames - report.stimuli
+    images = f"{count} {'image' if count == 1 else 'images'}"
+    stimuli = f", {report.stimuli} {'stimulus' if report.stimuli == 1 else 'stimuli'}"
+    return images + (stimuli if report.stimuli else "")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -171,7 +171,10 @@ def _load_and_save(
         keep = keep or not isinstance(rig, Rig)  # of one that does not run there is nothing else to change
         changed = rig.load_settings(load, keep=keep, restart=restart, force=force)
         count = sum(map(len, changed.values()))
-        sys.stderr.write(f"parfocal: {count} settings were others{', and are kept' if keep else ''}\n")
+        others, are = (
+            ("1 setting was another", "is") if count == 1 else (f"{count} settings were others", "are")
+        )
+        sys.stderr.write(f"parfocal: {others}{f', and {are} kept' if keep else ''}\n")
     elif keep or restart:
         raise BadInputError("name the service whose settings are to be changed, or a file to --load")
     if save is not None:

@@ -329,6 +329,8 @@ def open_run(folder: Path | str) -> RecordedRun:
         hint = (
             f"name one of the {len(inside)} runs in it, such as {inside[-1]}" if inside else "it holds none"
         )
+        if len(inside) == 1:
+            hint = f"name the run in it, {inside[0]}"
         raise BadInputError(f"{folder} is not the folder of a run: {hint}")
     from parfocal.storage.reprocessed_run import REPROCESS, ReprocessedRun  # which knows this module
 
