@@ -433,7 +433,7 @@ def test_a_time_point_that_was_cut_in_two_is_not_analysed_with_part_of_its_image
     plan = series(3, channels=["red", "green"])
     loop = Loop(plan, pipeline(late=late), mode, completes=True, cut=[(1, 0)])
     status = loop.start().end()
-    assert (status.outcome, status.reason) == ("complete", "1 time points were not analysed")
+    assert (status.outcome, status.reason) == ("complete", "1 time point was not analysed")
     assert loop.masked == masked
     assert sorted(job.t for job in loop.workers.jobs) == [0, 2]
 

@@ -266,7 +266,7 @@ def test_a_time_point_that_was_cut_between_two_channels_is_not_analysed_with_one
     folder = Path(handle.status().folder)
     status = answered(lab.runs.recover(folder))
     assert status.errors.count == 0, status.errors
-    assert "1 time points were not analysed" in status.reason
+    assert "1 time point was not analysed" in status.reason
     record = parfocal.open_run(folder)
     stimuli = record.stimulations()
     assert sorted(stimuli["t"][stimuli["image_event"] >= 0].tolist()) == [0, 2, 3]
