@@ -19,6 +19,7 @@ from parfocal.runs.pipeline.request import PipelineRequest, pipeline_request
 from parfocal.runs.pipeline.requested_run import requested_run
 from parfocal.runs.pipeline.running import PipelineRunner
 from parfocal.runs.pipeline.step import Step, resolve
+from parfocal.runs.plans.schedule import Schedule
 from parfocal.runs.plans.sequence import Sequence
 from parfocal.testing.steps import bright
 
@@ -404,6 +405,22 @@ def test_stimuli_before_there_can_be_a_mask_are_told():
     (told,) = check_plan(plan().events(), request(mode="previous")).warnings
     assert told == "1 stimulus has no image before it: leave t=0 out of stim_frames"
     assert check_plan(plan(stim_frames=[1, 2]).events(), request(mode="previous")).warnings == ()
+
+
+def test_the_time_point_is_told_at_which_a_stimulus_has_no_image_before_it():
+    """It was always t=0, and "1 stimuli", also of a run that was recovered or goes on with another plan."""
+    longer = Schedule(plan(6))
+    left = [event for event in longer.events() if event.index["t"] >= 4]
+    wanted = request(mode="previous")
+    assert check_plan(left, wanted, completes=True).warnings == (
+        "1 stimulus has no image before it since the run was cut short (t=4), and no mask",
+    )
+    assert check_plan(left, wanted).warnings == (
+        "1 stimulus has no image before it (t=4): leave that out of stim_frames",
+    )
+    assert check_plan(longer.events(), wanted).warnings == (
+        "1 stimulus has no image before it: leave t=0 out of stim_frames",
+    )
 
 
 def test_a_channel_that_is_not_imaged_is_refused_with_the_nearest():

@@ -125,7 +125,8 @@ class RequestExaminer:
             for_pipeline = PlanForPipeline()
             if request.pipeline is not None:
                 first = _first_of_time_point(schedule, done.consumed)
-                for_pipeline = check_plan(schedule.events(first), request.pipeline)
+                completes = before is not None and before.completes
+                for_pipeline = check_plan(schedule.events(first), request.pipeline, completes=completes)
                 if for_pipeline.masked:
                     settings.service("modulator", "masks")
                     age = check_masks(for_pipeline.masked, facts, self._context.clock.utc_ns())

@@ -60,8 +60,19 @@ class PlanForPipeline(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def check_plan(events: Iterable[Event], request: PipelineRequest) -> PlanForPipeline:
+def check_plan(
+    events: Iterable[Event], request: PipelineRequest, *, completes: bool = False
+) -> PlanForPipeline:
     """Refuse events that the pipeline can't be used with; return what it finds in them.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        All that are to come.
+    request : PipelineRequest
+        The pipeline.
+    completes : bool
+        Whether they are left of a run that was cut short: nobody can plan them in another way.
 
     Raises
     ------
@@ -74,7 +85,7 @@ def check_plan(events: Iterable[Event], request: PipelineRequest) -> PlanForPipe
             look.image(event)
         elif event.kind == "stimulus":
             look.stimulus(event)
-    return look.found()
+    return look.found(completes=completes)
 
 
 class _Look:
@@ -91,7 +102,7 @@ class _Look:
         self._first: Event | None = None
         self._channel: str | None = self._wanted or None
         self._masked: dict[str, Event] = {}  # the first stimulus of each channel
-        self._without_image = 0
+        self._without_image: list[int] = []  # time points of stimuli
         self._checked: set[int] = set()  # identities of mappings that the plan keeps alive
 
     def image(self, event: Event) -> None:
@@ -130,9 +141,9 @@ class _Look:
                 "there, or choose stim_mode 'previous'"
             )
         if self._request.mode == "previous" and p not in self._twice and self._imaged.get(p, t) == t:
-            self._without_image += 1
+            self._without_image.append(t)
 
-    def found(self) -> PlanForPipeline:
+    def found(self, *, completes: bool) -> PlanForPipeline:
         """Return what was found."""
         images = self._channels["image"]
         if self._wanted and images and self._wanted not in images:
@@ -140,17 +151,13 @@ class _Look:
                 f"the pipeline segments channel {self._wanted!r}, which the plan does not image; "
                 f"{nearest(self._wanted, images)}"
             )
-        late = self._without_image
-        stated = (
-            "1 stimulus has no image before it" if late == 1 else f"{late} stimuli have no image before them"
-        )
         return PlanForPipeline(
             channel=self._channel or "",
             channels=tuple(images),
             references=tuple(self._channels["reference"]),
             first=self._first,
             masked=tuple(self._masked.values()),
-            warnings=(f"{stated}: leave t=0 out of stim_frames",) if late else (),
+            warnings=(_told_without_image(self._without_image, completes),) if self._without_image else (),
         )
 
     def _metadata(self, event: Event) -> None:
@@ -163,3 +170,16 @@ class _Look:
                     f"{told_event(event)}: a step of the pipeline needs {name!r} in its metadata; "
                     f"{nearest(name, event.metadata)}"
                 )
+
+
+def _told_without_image(times: list[int], completes: bool) -> str:
+    """Return what is told of stimuli at these time points that no image comes before."""
+    count, at = len(times), ", ".join(map(str, sorted(set(times))))
+    which = (
+        "1 stimulus has no image before it" if count == 1 else f"{count} stimuli have no image before them"
+    )
+    if completes:
+        return f"{which} since the run was cut short (t={at}), and no mask"
+    if at == "0":
+        return f"{which}: leave t=0 out of stim_frames"
+    return f"{which} (t={at}): leave that out of stim_frames"
