@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from parfocal.core import files
-from parfocal.core.files import create_file, replace_file, save_file
+from parfocal.core.files import create_file, files_in, replace_file, save_file
 
 WRITE = """
 import sys
@@ -153,3 +153,18 @@ def test_a_folder_is_no_file_to_be_saved(tmp_path):
     with pytest.raises(OSError, match=str(tmp_path)):
         save_file(tmp_path, b"")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_removed_while_it_is_looked_at_holds_nothing(tmp_path, monkeypatch):
+    """The thread that shows a rig ended with an error when that rig had just ended."""
+    (tmp_path / "b.ring").touch()
+    (tmp_path / "a.ring").touch()
+    assert [path.name for path in files_in(tmp_path, "*.ring")] == ["a.ring", "b.ring"]
+    assert files_in(tmp_path / "none") == []
+
+    def gone(path="."):
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
+
+    monkeypatch.setattr(os, "scandir", gone)
+    monkeypatch.setattr(os, "listdir", gone)
+    assert files_in(tmp_path, "*.ring") == []

@@ -121,6 +121,14 @@ def draft_of(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{threading.get_native_id()}.new")
 
 
+def files_in(folder: Path, pattern: str = "*") -> list[Path]:
+    """Return what a folder holds under such names, sorted; nothing of one that somebody removes meanwhile."""
+    try:
+        return sorted(folder.glob(pattern))
+    except FileNotFoundError:  # found, and gone before it was read: Python tells that before 3.13
+        return []
+
+
 def way_to(folder: Path | str, place: Path | str) -> str:
     """Return the way to a folder as seen from another one, as documents have it, with slashes.
 

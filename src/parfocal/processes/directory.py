@@ -21,7 +21,7 @@ import msgspec
 
 from parfocal.core.clock import SYSTEM_CLOCK, poll_until
 from parfocal.core.errors import RigNotFoundError, nearest
-from parfocal.core.files import replace_file
+from parfocal.core.files import files_in, replace_file
 from parfocal.core.known_types import known
 from parfocal.core.status import ProcessState
 from parfocal.processes.identity import Identity, this_caller, this_process
@@ -180,10 +180,8 @@ def write_record(path: Path, content: RigRecord | ServiceRecord) -> None:
 
 def rig_folders(root: Path) -> list[Path]:
     """Return the folders in a root that may be rigs'."""
-    if not root.is_dir():
-        return []
     others = (LOCKS_FOLDER, SERVICES_FOLDER, IMAGES_FOLDER)
-    return sorted(path for path in root.iterdir() if path.is_dir() and path.name not in others)
+    return [path for path in files_in(root) if path.is_dir() and path.name not in others]
 
 
 def read_record(path: Path, kind: type[R]) -> R | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.clock import poll_until
 from parfocal.core.errors import AlreadyRunningError, BadInputError
-from parfocal.core.files import private_folder
+from parfocal.core.files import files_in, private_folder
 from parfocal.processes.directory import (
     RUNTIME_DIR,
     SERVICES_FOLDER,
@@ -123,7 +123,7 @@ def clean() -> tuple[Path, ...]:
 
 
 def _hold(folder: Path, rig: str, timeout_s: float, keep: Collection[str]) -> FileLock:
-    found = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    found = {path.name for path in files_in(folder)}
     if not found <= {*keep} and FOLDER_LOCK not in found:
         raise BadInputError(f"{folder} is not empty and no rig's folder; choose another name for the rig")
     lock = lock_folder(folder, rig, timeout_s)
@@ -164,7 +164,9 @@ def _let_go(lock: FileLock) -> None:
 
 def _end_leftovers(folder: Path) -> None:
     """End children of a rig whose process died: they have a moment to do it themselves."""
-    found = [read_record(path, ServiceRecord) for path in folder.glob("*.json") if path.name != "rig.json"]
+    found = [
+        read_record(path, ServiceRecord) for path in files_in(folder, "*.json") if path.name != "rig.json"
+    ]
     mine = this_process()
     left = [record.process for record in found if record is not None and record.process.alive]
     left = [process for process in left if process != mine]

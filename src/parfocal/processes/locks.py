@@ -106,7 +106,10 @@ def sweep(folder: Path) -> list[Path]:
 
 def empty_folder(folder: Path, keep: Collection[str] = ()) -> None:
     """Remove everything in a locked folder but the lock itself, and what is named in `keep`."""
-    for entry in folder.iterdir() if folder.is_dir() else ():  # somebody may have removed it
+    entries: list[Path] = []
+    with suppress(FileNotFoundError):  # somebody has removed it
+        entries = list(folder.iterdir())
+    for entry in entries:
         if entry.name == FOLDER_LOCK or entry.name in keep:
             continue
         if entry.is_dir() and not entry.is_symlink():

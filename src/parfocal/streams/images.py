@@ -23,7 +23,7 @@ import msgspec
 import numpy as np
 
 from parfocal.core.errors import BadInputError, ImageGoneError, ImagesFullError
-from parfocal.core.files import private_folder
+from parfocal.core.files import files_in, private_folder
 from parfocal.processes.identity import Identity, this_process
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ class ImageFolder:
     def sweep(self) -> int:
         """Remove what processes that have ended left; return how many images that were."""
         swept = 0
-        for path in self._folder.glob("*.image"):
+        for path in files_in(self._folder, "*.image"):
             owner = _owner_of(path.name)
             if owner is not None and not owner.alive:
                 path.unlink(missing_ok=True)
@@ -173,7 +173,7 @@ class ImageFolder:
 
     def withdraw_all(self) -> None:
         """Remove every image of this process that nobody has taken."""
-        for path in self._folder.glob(f"{self._owner}-*.image"):
+        for path in files_in(self._folder, f"{self._owner}-*.image"):
             path.unlink(missing_ok=True)
 
     def _check_room(self, nbytes: int) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.errors import StreamNotFoundError, nearest
+from parfocal.core.files import files_in
 from parfocal.core.frames import Frame, FrameHeader, FrameSpec, StreamSpec
 from parfocal.core.status import StreamStatus
 from parfocal.streams import layout as at
@@ -238,4 +239,4 @@ def _path_of(folder: Path, name: str) -> Path:
 
 def stream_names(folder: Path) -> tuple[str, ...]:
     """Return the names of the streams in `folder`, in order."""
-    return tuple(sorted(path.stem for path in Path(folder).glob("*.ring")))
+    return tuple(sorted(path.stem for path in files_in(Path(folder), "*.ring")))
