@@ -60,7 +60,7 @@ def pause(run: str, *, reason: str = "", json: bool = False) -> None:
 
     parfocal pause microscope/run1 --reason "a bubble"
     """
-    _steer(run, lambda handle: handle.pause(reason), json, goes_on=True)
+    _steer(run, lambda handle: handle.pause(reason), json)
 
 
 def resume(run: str, *, policy: ResumePolicy = "shift", gap_s: float = 0.0, json: bool = False) -> None:
@@ -84,7 +84,7 @@ def resume(run: str, *, policy: ResumePolicy = "shift", gap_s: float = 0.0, json
 
     parfocal resume run1 --policy skip
     """
-    _steer(run, lambda handle: handle.resume(policy, gap_s), json, goes_on=True)
+    _steer(run, lambda handle: handle.resume(policy, gap_s), json)
 
 
 def cancel(run: str, *, reason: str = "", json: bool = False) -> None:
@@ -103,7 +103,7 @@ def cancel(run: str, *, reason: str = "", json: bool = False) -> None:
     --------
     parfocal cancel run1 --reason "out of focus"
     """
-    _steer(run, lambda handle: handle.cancel(reason), json)
+    _steer(run, lambda handle: handle.cancel(reason), json, also_ended=True)
 
 
 def finish(run: str, *, reason: str = "", json: bool = False) -> None:
@@ -122,7 +122,7 @@ def finish(run: str, *, reason: str = "", json: bool = False) -> None:
     --------
     parfocal finish run1
     """
-    _steer(run, lambda handle: handle.finish(reason), json, goes_on=True)
+    _steer(run, lambda handle: handle.finish(reason), json)
 
 
 def confirm(
@@ -149,15 +149,15 @@ def confirm(
     --------
     parfocal confirm run1 --text "dish is in place"
     """
-    _steer(run, lambda handle: handle.confirm(not no, text), json, goes_on=True)
+    _steer(run, lambda handle: handle.confirm(not no, text), json)
 
 
-def _steer(run: str, ask: Callable[[RunHandle], RunStatus], json: bool, *, goes_on: bool = False) -> None:
-    """Ask something of a run; what makes sense only while it `goes_on` is refused of one that has ended."""
+def _steer(run: str, ask: Callable[[RunHandle], RunStatus], json: bool, *, also_ended: bool = False) -> None:
+    """Ask something of a run; of one that has ended only what is asked of those, too."""
     rig, name = find_run(run)
     with attach(rig) as running:
         handle = running.runs[name]
-        if goes_on and (known := handle.status()).ended:
+        if not also_ended and (known := handle.status()).ended:
             raise BadInputError(f"nothing was done, as the run has ended: {line_in_rig(rig, known)}")
         status = ask(handle)
     if json:

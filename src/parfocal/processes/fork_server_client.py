@@ -15,8 +15,7 @@ from typing import IO
 from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.processes.forked_process import ForkedProcess
 from parfocal.processes.identity import identity_of, is_stopped
-from parfocal.processes.priority import ordinary_priority
-from parfocal.processes.processors import any_processor
+from parfocal.processes.permissions import nothing_taken
 
 READY = b"ready"
 _MODULE = "parfocal.processes.fork_server_process"
@@ -44,7 +43,7 @@ class ForkServerClient:
 
     def __init__(self, rig: str) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs, ExitStack() as undo, ordinary_priority(), any_processor():
+        with theirs, ExitStack() as undo, nothing_taken():
             undo.enter_context(self._socket)
             self._popen = subprocess.Popen(
                 [sys.executable, "-P", "-m", _MODULE, rig, str(os.getpid())],

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from parfocal.processes.awake import check_awake
-from parfocal.processes.priority import check_real_time, take_for_process
-from parfocal.processes.processors import take_processors
+from parfocal.processes.priority import check_real_time, ordinary_priority, take_for_process
+from parfocal.processes.processors import any_processor, take_processors
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from parfocal.processes.spec import ServiceSpec
 
@@ -37,3 +38,10 @@ def take_permitted(spec: ServiceSpec) -> None:
     if spec.real_time:
         take_for_process()
     take_processors(spec.processors)
+
+
+@contextmanager
+def nothing_taken() -> Iterator[None]:
+    """Have what this thread starts meanwhile be of ordinary priority, and work on all processors."""
+    with ordinary_priority(), any_processor():
+        yield

@@ -6,8 +6,7 @@ import subprocess
 import sys
 from typing import IO, Protocol
 
-from parfocal.processes.priority import ordinary_priority
-from parfocal.processes.processors import any_processor
+from parfocal.processes.permissions import nothing_taken
 
 
 class ChildHandle(Protocol):
@@ -49,7 +48,7 @@ def start_module(module: str, *, stdout: int, stderr: IO[bytes]) -> subprocess.P
     stderr : binary file
         Where it writes what goes wrong.
     """
-    with ordinary_priority(), any_processor():
+    with nothing_taken():
         return subprocess.Popen(
             [sys.executable, "-P", "-m", module],
             stdin=subprocess.PIPE,

@@ -32,6 +32,7 @@ from parfocal.runs.journal_entries import (
 )
 from parfocal.runs.journal_file import JournalFile, encoded
 from parfocal.runs.machine.tasks import Acquire, CallService, Decide, Expose, Task
+from parfocal.runs.plans.event import is_stimulus
 
 if TYPE_CHECKING:
     import logging
@@ -148,8 +149,7 @@ class RunJournal:
             return
         event = task.event if isinstance(task, Decide | Expose | CallService | Acquire) else None
         once = event if event is not None and not may_repeat(event) else None
-        stimulus = following if following is not None and following.kind == "stimulus" else None
-        coming = [one for one in (once, stimulus) if one is not None]
+        coming = [one for one in (once, following if is_stimulus(following) else None) if one is not None]
         with self._announcing:
             announced, replanned = {one.number for one in coming} - self._announced, self._replanned
         for number in sorted(announced):

@@ -109,7 +109,9 @@ class Performer:
         if not isinstance(task, tasks.Expose) or task.mask == "none":
             return None
         assert self._answer is not None
-        return self._answer.mask if task.mask == "wanted" else self._answer.older
+        mask = self._answer.mask if task.mask == "wanted" else self._answer.older
+        assert mask is not None  # without it the whole field would be lit
+        return mask
 
     def forget_stimulus(self) -> None:
         """Know nothing of a stimulus: another event is in hand."""
@@ -234,12 +236,8 @@ class Performer:
         if event.kind != "stimulus":
             exposure = self._instruments.expose(event, following)
         else:
-            mask = None
-            if task.mask != "none":
-                self._mask = self.mask_of(task)
-                assert self._mask is not None
-                mask = self._mask.stimulus
-            self._fired = self._instruments.stimulate(event, mask)
+            self._mask = mask = self.mask_of(task)
+            self._fired = self._instruments.stimulate(event, None if mask is None else mask.stimulus)
             exposure = self._fired.exposed
         self.exposure = exposure
         if self._analysis is not None:

@@ -38,7 +38,7 @@ from parfocal.runs.machine.tasks import (
     Task,
 )
 from parfocal.runs.machine.timing import Timing
-from parfocal.runs.plans.event import Event
+from parfocal.runs.plans.event import Event, is_stimulus
 
 TRIES = 3
 """How often an event is tried with an instrument that ends each time, and is started again.
@@ -211,7 +211,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_mask(self) -> bool:
         """Whether the event in hand is a stimulus with a mask."""
-        return self.late is not None and self.event is not None and self.event.kind == "stimulus"
+        return self.late is not None and is_stimulus(self.event)
 
     @property
     def may_change(self) -> bool:

@@ -6,6 +6,7 @@ from parfocal.runs.machine import inputs
 from parfocal.runs.machine.counts import LEFT_OUT, NO_MASK
 from parfocal.runs.machine.machine import TRIES, Machine, Pausing
 from parfocal.runs.machine.tasks import CallService, Drain, Expose, Hold
+from parfocal.runs.plans.event import is_stimulus
 
 
 def take(machine: Machine, report: inputs.Report) -> Machine:
@@ -207,7 +208,7 @@ def _broken_off(machine: Machine, reason: str) -> Machine:
 def _is_done_once(machine: Machine) -> bool:
     """Whether the task is one that is not tried again: nobody knows how far it came."""
     event = machine.event
-    fires = event is not None and event.kind == "stimulus" and isinstance(machine.task, Expose)
+    fires = is_stimulus(event) and isinstance(machine.task, Expose)
     return fires or isinstance(machine.task, CallService)
 
 

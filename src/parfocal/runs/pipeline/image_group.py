@@ -67,21 +67,21 @@ class ImageGroup:
     ----------
     first : Event
         Of the first one.
+
+    Attributes
+    ----------
+    field : tuple of int
+        Which time point and position it is.
     """
 
     def __init__(self, first: Event) -> None:
-        self._field = field_of(first)
+        self.field = field_of(first)
         self._taken: list[tuple[Event, ExposedFrame]] = []
-
-    @property
-    def field(self) -> tuple[int, int]:
-        """Which time point and position it is."""
-        return self._field
 
     @property
     def p(self) -> int:
         """Which position it is."""
-        return self._field[1]
+        return self.field[1]
 
     @property
     def oldest_ns(self) -> int:
@@ -94,7 +94,7 @@ class ImageGroup:
 
     def goes_on_with(self, event: Event | None) -> bool:
         """Whether an event adds to it."""
-        return event is not None and event.kind in KINDS and field_of(event) == self._field
+        return event is not None and event.kind in KINDS and field_of(event) == self.field
 
     def time_point(self, channel: str) -> TimePoint | None:
         """Return what is to be analysed; of a stack the middle plane. None without an image of `channel`."""

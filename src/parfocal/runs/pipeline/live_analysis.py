@@ -15,7 +15,7 @@ from parfocal.core.clock import SYSTEM_CLOCK
 from parfocal.core.run_status import QueueDepth
 from parfocal.runs.instruments.instruments import AbortedError, ExposedFrame, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask
-from parfocal.runs.pipeline.image_group import ImageGroup, field_of
+from parfocal.runs.pipeline.image_group import KINDS, ImageGroup, field_of
 from parfocal.runs.pipeline.messages import RememberedPosition
 from parfocal.runs.pipeline.pipeline import pipeline_to_data
 from parfocal.runs.pipeline.time_point import PositionMemory, TimePoint
@@ -260,7 +260,7 @@ class LiveAnalysis:
         if light_is_next:
             self._no_stimulus.clear()
         with self._lock:
-            if event.kind in ("image", "reference"):
+            if event.kind in KINDS:
                 if self._group is None:
                     self._group = ImageGroup(event)
                 self._group.add(event, exposure)
