@@ -153,7 +153,7 @@ def confirm(
 
 
 def _steer(run: str, ask: Callable[[RunHandle], RunStatus], json: bool, *, also_ended: bool = False) -> None:
-    """Ask something of a run; of one that has ended only what is asked of those, too."""
+    """Ask something of a run; refused of one that has ended, unless `also_ended`."""
     rig, name = find_run(run)
     with attach(rig) as running:
         handle = running.runs[name]
