@@ -14,7 +14,7 @@ from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums
 from parfocal.analysis.beads.rows import TRACK_DTYPE
 from parfocal.analysis.beads.tether_motion import expected_motion
 from parfocal.analysis.beads.verdict_feed import VerdictFeed
-from parfocal.analysis.beads.verdicts import ExpectedMotion, common_motion, in_words, judge
+from parfocal.analysis.beads.verdicts import VERDICTS, ExpectedMotion, common_motion, in_words, judge
 from parfocal.core.errors import BadInputError
 from parfocal.devices.simulated.beads import BeadField, tethers_of
 from parfocal.devices.simulated.forces import KT_PN_NM, tether
@@ -219,6 +219,28 @@ def test_a_verdict_tells_since_when_and_changes_when_the_bead_does():
     feed.renumber({lost: 0, still: 7})
     assert [each.verdict for each in feed.verdicts([0, 7, 9])] == ["lost", "stuck", "not judged"]
     assert [each.bead for each in feed.verdicts([0, 7, 9])] == [0, 7, 9]
+
+
+def test_a_bead_that_was_judged_stays_so_near_the_limit():
+    motion = np.zeros(3, MOTION_DTYPE)
+    motion["bead"], motion["rows"], motion["placed"] = np.arange(3), 250, 250
+    motion["xx"] = motion["yy"] = [400.0, 400.0, 160.0]
+    motion["independent"] = [71.0, 99.0, 99.0]
+    expected = ExpectedMotion(400.0, 400.0, 0.0, "theory")
+    assert [each.verdict for each in words_of(motion, expected)] == ["not judged"] * 3
+    verdicts = [VERDICTS[place] for place in judge(motion, expected, before=[0, 2])["verdict"]]
+    assert verdicts == ["good", "not judged", "double tether"]
+    motion["independent"] = 69.0
+    assert set(judge(motion, expected, before=[0, 1, 2])["verdict"]) == {VERDICTS.index("not judged")}
+
+
+def test_slow_beads_are_not_judged_and_unjudged_by_turns():
+    field, feed, told = Simulated(8, force_pn=0.4, beads=20, lost=0.0, stuck=0.0), feed_of(), []
+    for _ in range(60):
+        feed.add(field.rows(25))
+        told.append([each.verdict != "not judged" for each in feed.verdicts(range(20))])
+    turns = np.abs(np.diff(np.array(told).astype(int), axis=0)).sum(axis=0)
+    assert max(turns) == 1, f"of 5 s, about 100 rows of each are independent: {turns}"
 
 
 def test_a_knock_at_the_table_is_no_motion_where_the_drift_is_known():

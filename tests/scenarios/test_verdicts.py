@@ -51,7 +51,8 @@ def test_a_tracker_tells_beads_of_each_kind_apart(shared_roots, capsys):
         words = tracker.expect_tethers(force_pn=12.0, contour_nm=1000.0, radius_nm=525.0, exposure_ms=2.0)
         assert words.endswith("a tether of 1000 nm at 12 pN")
         assert any("a tether of 1000 nm" in each.reasons[0] for each in tracker.verdicts())
-        tracker.expect_alike()
+        tracker.expect_alike()  # judges them anew, by the rows up to the last one
+        told = {each.bead: each.verdict for each in tracker.verdicts()}
         stuck = [bead for bead, verdict in told.items() if verdict == "stuck"]
         assert tracker.set_references(beads=stuck).references == tuple(stuck)
         capsys.readouterr()

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums, steadier
-from parfocal.analysis.beads.verdicts import JUDGED_DTYPE, BeadVerdict, common_motion, in_words, judge
+from parfocal.analysis.beads.verdicts import (
+    BY_MOTION,
+    JUDGED_DTYPE,
+    BeadVerdict,
+    common_motion,
+    in_words,
+    judge,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -119,9 +126,9 @@ class VerdictFeed:
         _, seen, corrected = zip(*self._blocks, strict=True)
         motion = steadier(motion_of(seen), motion_of(corrected))
         expected = self._expected or common_motion(motion)
-        judged = judge(motion, expected)
-        self._newest = motion, judged, expected
         before = self._since
+        judged = judge(motion, expected, [bead for bead, (was, _) in before.items() if was in BY_MOTION])
+        self._newest = motion, judged, expected
         self._since = {}
         for bead, verdict in zip(judged["bead"].tolist(), judged["verdict"].tolist(), strict=True):
             was = before.get(bead)

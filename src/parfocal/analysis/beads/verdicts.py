@@ -16,17 +16,24 @@ import msgspec
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
 Verdict = Literal["good", "lost", "stuck", "double tether", "not judged"]
 _GOOD, _LOST, _STUCK, _DOUBLE, _NOT_JUDGED = range(5)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+BY_MOTION = frozenset((_GOOD, _STUCK, _DOUBLE))
+"""Places in `VERDICTS` of those that rest on how a bead moves."""
 
 FOUND = 0.5
 """A bead that is found in a smaller part of its rows is lost."""
 LEAST_ROWS = 100
 """Before so many rows tell its place, and are independent of one another, a bead is not judged by its motion:
 its variance is known to sqrt(2 / 100) = 14 % then."""
+STILL_ENOUGH = 70
+"""A bead that was judged stays so with as many independent rows. Their number is an estimate: a bead near the
+limit would be judged in one second, and not in the next."""
 STUCK_NM = 3.0
 """Least RMS motion, sqrt(kT l / F), of a tether that is of use: that of 0.1 um of DNA at 45 pN."""
 STUCK_PART = 1 / 3
@@ -95,7 +102,9 @@ class BeadVerdict(msgspec.Struct, frozen=True, kw_only=True):
     part: float | None = None
 
 
-def judge(motion: NDArray[Any], expected: ExpectedMotion | None) -> NDArray[Any]:
+def judge(
+    motion: NDArray[Any], expected: ExpectedMotion | None, before: Collection[int] = ()
+) -> NDArray[Any]:
     """Return a verdict on each bead (`JUDGED_DTYPE`).
 
     Parameters
@@ -104,6 +113,8 @@ def judge(motion: NDArray[Any], expected: ExpectedMotion | None) -> NDArray[Any]
         As `parfocal.analysis.beads.motion.MOTION_DTYPE`.
     expected : ExpectedMotion or None
         How those on a single tether move, such as `common_motion`.
+    before : collection of int
+        Beads that were judged by their motion the last time.
     """
     judged = np.zeros(len(motion), JUDGED_DTYPE)
     judged["bead"] = motion["bead"]
@@ -113,12 +124,13 @@ def judge(motion: NDArray[Any], expected: ExpectedMotion | None) -> NDArray[Any]
     if expected is not None:
         _compare(judged, motion, expected)
     error = np.sqrt(2 / np.maximum(motion["independent"], 1.0))
+    enough = np.where(np.isin(motion["bead"], list(before)), STILL_ENOUGH, LEAST_ROWS)
     double = (judged["part"] < DOUBLE_PART) & (judged["part"] * (1 + 2 * error) < 1)
     causes = [
         (motion["placed"] < FOUND * motion["rows"], _LOST),
         ((motion["placed"] < LEAST_ROWS) | ~np.isfinite(judged["most"]), _NOT_JUDGED),
         ((judged["most"] < STUCK_NM**2) | (judged["most_part"] < STUCK_PART**2), _STUCK),
-        (motion["independent"] < LEAST_ROWS, _NOT_JUDGED),
+        (motion["independent"] < enough, _NOT_JUDGED),
         (double, _DOUBLE),
     ]
     judged["verdict"] = np.select([which for which, _ in causes], [verdict for _, verdict in causes], _GOOD)
