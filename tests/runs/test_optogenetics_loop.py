@@ -253,3 +253,21 @@ def test_no_image_sees_the_light_of_the_stimulus_before_it(rig):
             overlaps = [min(end, end_ns) - max(begin, begin_ns) for begin, end in lit]
             seen_ns = sum(max(0, one) for one in overlaps)
             assert seen_ns == (end_ns - begin_ns if is_lit else 0), kind
+
+
+def test_runs_that_have_ended_keep_no_files_and_no_streams_in_use(rig):
+    def in_use():
+        services = {name: psutil.Process(service.pid) for name, service in rig.status().services.items()}
+        return {name: one.num_fds() for name, one in services.items()}
+
+    def runs(number):
+        for _ in range(number):
+            assert rig.run(plan(2), pipeline=PIPELINE).wait(PATIENCE_S).outcome == "complete"
+
+    runs(2)
+    before = in_use()
+    runs(3)
+    until(
+        lambda: all(now <= before[name] + 2 for name, now in in_use().items()),
+        f"no more than {before} in use",
+    )

@@ -45,3 +45,18 @@ def test_the_next_ring_begins_behind_all_of_the_one_that_is_still_read(streams: 
     with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64):
         assert (source.newest_place.base, source.newest_place.ring) == (3, 2)
         source.close()
+
+
+def test_what_is_produced_after_it_was_left_counts_until_it_lets_go(streams: Path) -> None:
+    with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64) as first:
+        source = Source(streams, open_stream(streams, "log"), "block", "recorder")
+        first.write_rows(np.zeros(3, ROW))
+        source.close()
+        first.write_rows(np.zeros(2, ROW))
+        assert source.produced == 5
+    with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64) as second:
+        second.write_rows(np.zeros(4, ROW))
+        assert (source.produced, source.newest_place.base) == (9, 5)
+        source.let_go()
+        assert source.produced == 9
+        assert source.status().produced == 4

@@ -432,6 +432,7 @@ class Receiver:
         self._run_inbox()
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
 
 
 def _tell(heard: Callable[[Interference], None], what: Interference) -> None:

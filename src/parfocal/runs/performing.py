@@ -325,5 +325,7 @@ class Performer:
         finally:
             if self._analysis is not None:
                 self._analysis.close()
+            self._answer = None
+            self.forget_stimulus()
             self.waiting_for = ""
         return inputs.Closed(self._now, outcome, reason)

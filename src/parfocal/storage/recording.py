@@ -260,6 +260,8 @@ class Recording:
                     self.folder.give_up_reserve()
                 with self._looking:
                     self._record.close(lambda manifest: self._final_manifest(manifest, ended, after))
+                for recorder in self._recorders.values():
+                    recorder.let_go()
             else:
                 self._record.close_again()
             return self.manifest

@@ -46,6 +46,13 @@ class RingPlace(msgspec.Struct, frozen=True, kw_only=True):
     ring: int = 1
 
 
+class RingTotal(NamedTuple):
+    """How many frames or rows were written into a ring, which is told from others by when it was made."""
+
+    created_ns: int
+    produced: int
+
+
 class LentBatch(NamedTuple):
     """Frames or rows on loan: `sequence` is the number of the first; `is_all` if there are no more now."""
 
@@ -57,7 +64,8 @@ class LentBatch(NamedTuple):
 class Source:
     """Reads a stream in order, through any restart of its writer: each next ring from its first frame on.
 
-    One thread at a time, but for `produced`, `next_number` and `status`.
+    One thread at a time, but for `produced`, `next_number` and `status`: these go on after `close`, and until
+    `let_go` keep the memory of the newest ring in use.
 
     Parameters
     ----------
@@ -91,6 +99,8 @@ class Source:
         before = stream.produced, stream.next_number
         self._reader: LosslessReader = stream.lossless(policy, name=reader, follow=True)
         self._found: Stream | None = stream
+        self._ended = RingTotal(stream.created_ns, 0)
+        self._is_over = False
         self._noticing = threading.Lock()
         self._place = place or RingPlace(created_ns=stream.created_ns)
         self._seen = self._reader.position
@@ -116,7 +126,7 @@ class Source:
         ring, reader = self._look()
         newest = self._newest()
         later = 0 if newest is None or newest.created_ns == ring.created_ns else newest.produced
-        return ring.base + reader.produced + later
+        return ring.base + self._produced_in(reader, newest) + later
 
     @property
     def newest_place(self) -> RingPlace:
@@ -125,7 +135,8 @@ class Source:
         newest = self._newest()
         if newest is None or newest.created_ns == ring.created_ns:
             return ring
-        return RingPlace(created_ns=newest.created_ns, base=ring.base + reader.produced, ring=ring.ring + 1)
+        base = ring.base + self._produced_in(reader, newest)
+        return RingPlace(created_ns=newest.created_ns, base=base, ring=ring.ring + 1)
 
     @property
     def next_number(self) -> int:
@@ -168,7 +179,11 @@ class Source:
     def close(self) -> None:
         """Leave the stream. Idempotent."""
         self._reader.close()
-        self._found = None
+
+    def let_go(self) -> None:
+        """Leave the stream, and keep nothing of it in use. Idempotent."""
+        self.close()
+        self._is_over, self._found = True, None
 
     def _lent(self, items: Any) -> LentBatch:
         sequence = self.position
@@ -196,9 +211,17 @@ class Source:
         """Return the ring that has the name now; None if there is none."""
         newest = self._found
         if newest is None or newest.ended():
+            if newest is not None:
+                self._ended = RingTotal(newest.created_ns, newest.produced)
             try:
                 newest = open_stream(self._folder, self.name)
             except StreamNotFoundError:
                 newest = None
-            self._found = newest
+            self._found = None if self._is_over else newest
         return newest
+
+    def _produced_in(self, reader: ReaderPlace, newest: Stream | None) -> int:
+        """Return how many there are in the ring of the reader, which knows no more once it was closed."""
+        told = newest.produced if newest is not None and newest.created_ns == reader.created_ns else 0
+        at_end = self._ended.produced if self._ended.created_ns == reader.created_ns else 0
+        return max(reader.produced, told, at_end)

@@ -92,8 +92,12 @@ class StreamRecorder:
 
     def discard(self) -> None:
         """Let go of source and sink: for a recorder that was never started."""
-        self.source.close()
+        self.let_go()
         self._sink.abandon()
+
+    def let_go(self) -> None:
+        """Keep nothing of the stream in use, once all is counted."""
+        self.source.let_go()
 
     def finish(self) -> None:
         """Have it take what has been produced up to now, and close. Returns at once; idempotent."""

@@ -214,6 +214,14 @@ class RingFollower:
                 entry.close()
                 raise
 
+    def _let_go(self) -> None:
+        """Keep what the ring tells, and nothing that keeps its memory in use: the reader was closed."""
+        self._frames = self._rows = None
+        if self._segment is not None and self._entry is not None:
+            self._segment = self._segment.without_memory()
+            self._words = self._segment.words
+            self._entry.let_go(self._segment)
+
     def _check_open(self) -> None:
         if self._closed:
             raise StreamError(f"this reader of {self._rings.path.stem!r} was closed")

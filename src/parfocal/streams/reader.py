@@ -34,11 +34,13 @@ class AttachedReader(RingFollower, abc.ABC):
     def close(self) -> None:
         """Leave the stream; what is unread is counted as "left". Idempotent.
 
-        A fork only lets go of its copy of the reader.
+        The ring's memory goes with the last one who uses it. A fork only lets go of its copy of the reader.
         """
         self._closed = True
         if self._entry is not None:
             self._entry.close()
+        if self._busy.acquire(blocking=False):  # else whoever reads lets go
+            self._end()
 
     def __enter__(self) -> Self:
         return self
@@ -100,3 +102,5 @@ class AttachedReader(RingFollower, abc.ABC):
 
     def _end(self) -> None:
         self._busy.release()
+        if self._closed:
+            self._let_go()

@@ -197,6 +197,10 @@ class ReaderEntry:
         if self._writer_doorbell is not None:
             self._writer_doorbell.close()
 
+    def let_go(self, told: Segment) -> None:
+        """Go by what its ring told when it had left: it uses the ring's memory no more."""
+        self._segment, self._words = told, told.words
+
     def notify_writer(self, position: int) -> None:
         """Wake the writer if it waits for this step: from where it was told of last to `position`."""
         fence()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import mmap
 import os
 from typing import TYPE_CHECKING
@@ -196,6 +197,14 @@ class Segment:
         if not self._is_in:
             _touch(self.data)
             self._is_in = True
+
+    def without_memory(self) -> Segment:
+        """Return what the ring's header tells now, of no use but to be asked: its memory may go meanwhile."""
+        told = copy.copy(self)
+        told.control = memoryview(bytearray(self.control[: at.SPEC_START]))
+        told.words = words_of(told.control)
+        told.data = memoryview(b"")
+        return told
 
     def writer(self) -> Owner:
         """Return the writing process; its pid is 0 if none is attached."""

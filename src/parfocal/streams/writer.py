@@ -85,6 +85,7 @@ class StreamWriter:
 
     def readers(self) -> tuple[ReaderLedger, ...]:
         """Return the ledger of each reader: whom a change would meet, such as a recorder, before `reopen`."""
+        self._check_open()
         return read_ledgers(self._words)
 
     def unread_by_recorders(self) -> tuple[int, bool]:
@@ -93,6 +94,7 @@ class StreamWriter:
         A writer that has the time can leave that in the ring: the process that is started in its place comes
         back for it.
         """
+        self._check_open()
         return unread_by_recorders(self._words)
 
     @property
@@ -178,16 +180,19 @@ class StreamWriter:
         slot = Slot(self._frames.view(number))
         self._lent = True
         try:
-            yield slot
-            if slot.header is None:
-                raise BadInputError(f"stream {self.name!r}: set slot.header before the slot is committed")
-            self._frames.set_header(number, slot.header)
-        except BaseException:
-            self._abandon(number, 1)
-            raise
+            try:
+                yield slot
+                if slot.header is None:
+                    raise BadInputError(f"stream {self.name!r}: set slot.header before the slot is committed")
+                self._frames.set_header(number, slot.header)
+            except BaseException:
+                self._abandon(number, 1)
+                raise
+            self._commit(number, 1)
         finally:
             self._lent = False
-        self._commit(number, 1)
+            if self._closed:  # meanwhile
+                self._let_go()
 
     def write_many(
         self,
@@ -258,7 +263,7 @@ class StreamWriter:
     def close(self) -> None:
         """End the stream: readers read what is there and then get `StreamClosedError`. Idempotent.
 
-        A fork only lets go of its copy of the writer.
+        Its memory goes with the last one who uses it. A fork only lets go of its copy of the writer.
         """
         if self._closed:
             return
@@ -266,6 +271,8 @@ class StreamWriter:
         if not self._readers.is_inherited:
             self._end()
         self._readers.close()
+        if not self._lent:
+            self._let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -320,6 +327,16 @@ class StreamWriter:
             self._pool = SlotPool(segment, self._readers)
         else:
             self._rows = RowBuffer(segment)
+
+    def _let_go(self) -> None:
+        """Keep what the ring tells, and nothing that keeps its memory in use."""
+        self._segment = self._segment.without_memory()
+        self._words = self._segment.words
+        if isinstance(self.spec, FrameSpec):
+            del self._frames, self._pool
+        else:
+            del self._rows
+        del self._readers
 
     def _check_file(self) -> None:
         """See that the ring still has its name; raises `StreamRemovedError` if not. Due twice a second."""

@@ -199,7 +199,7 @@ class RunFrames:
             reason = "; ".join(filter(None, (reason, useless, *remarks)))
             return self._record.finish("failed" if useless else ending, reason, counts, losses)
         finally:
-            self._closed = True
+            self._closed, self._room = True, None
             if self._video is not None:
                 with suppress(
                     CommandError

@@ -370,9 +370,12 @@ class LiveAnalysis:
         return "; ".join(told)
 
     def close(self) -> None:
-        """End the streams, now that the record is closed. Idempotent."""
+        """End the streams, now that the record is closed, and forget all images. Idempotent."""
         if self._sink is not None:
             self._sink.close()
+        with self._lock:
+            for position in self._positions.values():
+                position.forget_images()
 
     # --- under the lock
 

@@ -144,6 +144,13 @@ class PositionMemory:
         while len(self.recent) > _KEPT:
             del self.recent[next(iter(self.recent))]
 
+    def forget_images(self) -> None:
+        """Keep nothing but what a run that goes on with this one needs."""
+        self.recent.clear()
+        self.masks.clear()
+        self.pending.clear()
+        self.deferred.clear()
+
     def plan(self, t: int) -> None:
         """Hear of an image that is to be taken, and segmented."""
         if not self.planned or self.planned[-1] != t:

@@ -136,7 +136,8 @@ class WorkerProcess:
                 self._process.kill()
 
     def end(self) -> None:
-        """End it, and wait until it has ended. Idempotent."""
+        """End it, let go of its memory, and wait until it has ended. Idempotent."""
+        self._results = None
         with self._lock:
             process, self._process = self._process, None
         if process is None:
