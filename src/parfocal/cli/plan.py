@@ -12,6 +12,7 @@ from rich.text import Text
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
+from parfocal.core.counted import counted
 from parfocal.core.run_status import StimMode
 from parfocal.rig.plan_report import KnownRig, first_and_last, known_rig, report_of
 from parfocal.runs.conditions.interlocks import interlocks_to_data
@@ -108,7 +109,7 @@ def _show_steps(request: PipelineRequest, shown: Console) -> None:
     for name, step in pipeline.steps():
         settings = "  ".join(f"{setting}={value!r}" for setting, value in step.settings.items())
         shown.print(Text.assemble((f"{name:13}", "bold"), f"{step.call}  {settings}".rstrip()))
-    workers = "1 worker" if pipeline.workers == 1 else f"{pipeline.workers} workers"
+    workers = counted(pipeline.workers, "worker")
     waits = f"{workers}, a queue of {pipeline.queue}, {pipeline.deadline_s:g} s for a mask"
     shown.print(Text.assemble((f"{'pipeline':13}", "bold"), f"{waits}; late: {pipeline.late}"))
     image = "its time point" if request.mode == "current" else "the time point before"
@@ -142,10 +143,9 @@ def _summarise(report: PlanReport, facts: KnownRig, shown: Console) -> None:
 
 
 def _frames_of(report: PlanReport) -> str:
-    count = report.frames - report.stimuli
-    images = f"{count} {'image' if count == 1 else 'images'}"
-    stimuli = f", {report.stimuli} {'stimulus' if report.stimuli == 1 else 'stimuli'}"
-    return images + (stimuli if report.stimuli else "")
+    images = counted(report.frames - report.stimuli, "image")
+    stimuli = counted(report.stimuli, "stimulus", "stimuli")
+    return f"{images}, {stimuli}" if report.stimuli else images
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text
 from parfocal.cli.exits import Exit
 from parfocal.cli.output import console, print_json
 from parfocal.cli.own_modules import find_own_modules
+from parfocal.core.counted import counted
 
 
 def replay(record: Path, *, workers: int | None = None, seed: int | None = None, json: bool = False) -> int:
@@ -45,8 +46,8 @@ def replay(record: Path, *, workers: int | None = None, seed: int | None = None,
     shown, differing = console(), len(found.differences)
     shown.print(
         Text(
-            f"{found.stimuli} {'decision' if found.stimuli == 1 else 'decisions'} compared, "
-            f"{differing} {'differs' if differing == 1 else 'differ'}; {found.late} late, then as now; "
+            f"{counted(found.stimuli, 'decision')} compared, "
+            f"{counted(differing, 'differs', 'differ')}; {found.late} late, then as now; "
             f"{found.left_out} left out, where no decision was made"
         )
     )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from parfocal.core.counted import counted
 from parfocal.core.errors import BadInputError, MovieError
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _wanted(contents: Contents, axis: str, size: int, options: MovieOptions) -> 
         raise MovieError(f"{contents.path}: no {word} is called {wanted!r}: {known}")
     if wanted >= size:
         raise MovieError(
-            f"{contents.path}: it has {_count(size, word)}, no {word} {wanted} (they count from 0)"
+            f"{contents.path}: it has {counted(size, word)}, no {word} {wanted} (they count from 0)"
         )
     return int(wanted)
 
@@ -178,8 +179,4 @@ def _left_out(contents: Contents, axis: str, size: int, index: int) -> str:
     word = _WORDS[axis]
     names = contents.names.get(axis, ())
     name = f" ({names[index]})" if index < len(names) and names[index] else ""
-    return f"{size - 1} of {_count(size, word)}: read is {word} {index}{name}, --{word} chooses"
-
-
-def _count(size: int, word: str) -> str:
-    return f"{size} {word}" + ("" if size == 1 else "s")
+    return f"{size - 1} of {counted(size, word)}: read is {word} {index}{name}, --{word} chooses"

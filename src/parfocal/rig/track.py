@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from parfocal.core.counted import counted
 from parfocal.core.frames import FrameSpec, Sensor
 from parfocal.formats import MovieFacts, file_of
 from parfocal.rig.config import RigConfig, load_config, with_changes
@@ -79,7 +80,7 @@ def run_track(plan: TrackPlan, report: Callable[[JobProgress], None]) -> Summary
 
 def notes_on(facts: MovieFacts) -> tuple[str, ...]:
     """Return what should be known of a movie before its rows are used, a line each."""
-    about = f"movie: {facts.format}, {facts.images} image{'' if facts.images == 1 else 's'}"
+    about = f"movie: {facts.format}, {counted(facts.images, 'image')}"
     if facts.frame_rate_hz is not None:
         times = f"times: {facts.frame_rate_hz:g} images a second ({facts.times_from})"
     else:

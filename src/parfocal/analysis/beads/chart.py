@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from parfocal.analysis.beads.quality import bead_quality, best_beads, flag_shares, usable
+from parfocal.core.counted import counted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,7 +78,7 @@ def _draw_head(
 ) -> None:
     """Say in two lines what this is, and what the flags say."""
     shown = f", {len(traced)} best shown" if 0 < len(traced) < beads else ""
-    counts = f"{_count(beads, 'bead')}{shown}, {_count(frames, 'frame')}"
+    counts = f"{counted(beads, 'bead')}{shown}, {counted(frames, 'frame')}"
     bad = 1 - usable(rows).mean()
     shares = ", ".join(f"{name} {_percent(share)}" for name, share in flag_shares(rows).items())
     flags = f"{_percent(bad)} of rows not usable, in red" if bad else "all rows usable"
@@ -203,7 +204,3 @@ def _number_beads(panel: Axes, beads: NDArray[Any]) -> None:
 
 def _percent(share: float) -> str:
     return "< 0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from parfocal.app.browser.catalogue import CatalogueSnapshot
+from parfocal.core.counted import counted
 
 
 def state_line(snapshot: CatalogueSnapshot) -> str:
@@ -17,16 +18,12 @@ def state_line(snapshot: CatalogueSnapshot) -> str:
     progress = snapshot.progress
     shown = len(snapshot.rows)
     parts = [
-        f"{shown} of {progress.images} images shown" if shown != progress.images else _count(shown, "image")
+        f"{shown} of {progress.images} images shown" if shown != progress.images else counted(shown, "image")
     ]
     if progress.unlisted:
-        parts.append(f"{_count(progress.unlisted, 'folder')} to be listed")
+        parts.append(f"{counted(progress.unlisted, 'folder')} to be listed")
     if progress.unread:
-        parts.append(f"{_count(progress.unread, 'file')} to be opened")
+        parts.append(f"{counted(progress.unread, 'file')} to be opened")
     if progress.problems:
         parts.append(f"{progress.problems} cannot be read")
     return "; ".join(parts)
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}s"

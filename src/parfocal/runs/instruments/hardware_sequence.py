@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
+from parfocal.core.counted import counted
 from parfocal.core.errors import FrameLostError
 from parfocal.core.frames import FrameHeader
 from parfocal.core.sequences import ExpectedSequence, SequenceLimits
@@ -147,8 +148,8 @@ class HardwareSequences:
     def remark(self) -> str:
         """Return in words which frames of a sequence nobody has asked for; "" if there are none."""
         left = sum(header is not None for _, header in self._taken.values())
-        what = "image of a sequence was" if left == 1 else "images of a sequence were"
-        return f"{left} {what} taken beyond the last event" if left else ""
+        taken = counted(left, "image of a sequence was", "images of a sequence were")
+        return f"{taken} taken beyond the last event" if left else ""
 
 
 def _changing(values: list[T]) -> tuple[T, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from parfocal.core.clock import SYSTEM_CLOCK
+from parfocal.core.counted import counted
 from parfocal.core.run_status import QueueDepth
 from parfocal.runs.instruments.instruments import AbortedError, ExposedFrame, StimulusMask
 from parfocal.runs.pipeline.analysed import AnalysedFrame, AnalysisSpec, FrameMask
@@ -361,12 +362,9 @@ class LiveAnalysis:
         unwritten = 0 if self._images is None else len(self._images)
         told = []
         if left:
-            told.append(
-                "1 time point was not analysed" if left == 1 else f"{left} time points were not analysed"
-            )
+            told.append(counted(left, "time point was not analysed", "time points were not analysed"))
         if unwritten:
-            images = "1 image has" if unwritten == 1 else f"{unwritten} images have"
-            told.append(f"{images} no labels in the record")
+            told.append(f"{counted(unwritten, 'image has', 'images have')} no labels in the record")
         return "; ".join(told)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from parfocal.core.counted import counted
 from parfocal.core.errors import BadInputError, nearest
 from parfocal.runs.pipeline.image_group import KINDS, field_of
 from parfocal.runs.pipeline.messages import AnalysisJob, FrameOfChannel
@@ -174,10 +175,8 @@ class _Look:
 
 def _told_without_image(times: list[int], completes: bool) -> str:
     """Return what is told of stimuli at these time points that no image comes before."""
-    count, at = len(times), ", ".join(map(str, sorted(set(times))))
-    which = (
-        "1 stimulus has no image before it" if count == 1 else f"{count} stimuli have no image before them"
-    )
+    at = ", ".join(map(str, sorted(set(times))))
+    which = counted(len(times), "stimulus has no image before it", "stimuli have no image before them")
     if completes:
         return f"{which} since the run was cut short (t={at}), and no mask"
     if at == "0":
