@@ -27,23 +27,30 @@ _KEPT = 4
 
 
 class ModulatorPattern(msgspec.Struct, frozen=True, array_like=True):
-    """A pattern since `since_ns`: its shape (y, x), its bits, row after row, and whether none is set."""
+    """A pattern since `since_ns`: its shape (y, x), and its bits, row after row; none if none is set.
+
+    Every other one is blank, and all that are kept are written with each new one.
+    """
 
     since_ns: int
     shape: tuple[int, int]
-    bits: bytes
-    is_blank: bool
+    lit_bits: bytes = b""
 
     @classmethod
     def packed(cls, bits: bytes, shape: tuple[int, int], now_ns: int) -> ModulatorPattern:
         """Return a pattern of packed bits; `BadInputError` if they are not of that shape."""
         check_packed(bits, shape)
-        return cls(now_ns, shape, bits, bits == bytes(len(bits)))
+        return cls(now_ns, shape, b"" if bits == bytes(len(bits)) else bits)
 
-    @classmethod
-    def blank(cls, shape: tuple[int, int], now_ns: int) -> ModulatorPattern:
-        """Return a pattern that lets no light through."""
-        return cls(now_ns, shape, bytes(-(-shape[0] * shape[1] // 8)), True)
+    @property
+    def is_blank(self) -> bool:
+        """Whether it lets no light through."""
+        return not self.lit_bits
+
+    @property
+    def bits(self) -> bytes:
+        """All of its bits, packed."""
+        return self.lit_bits or bytes(-(-self.shape[0] * self.shape[1] // 8))
 
     @property
     def lit(self) -> int:
@@ -64,7 +71,7 @@ def pattern_at(patterns: Sequence[ModulatorPattern], now_ns: int) -> ModulatorPa
 
     Examples
     --------
-    >>> blank = ModulatorPattern.blank((8, 8), 100)
+    >>> blank = ModulatorPattern(100, (8, 8))
     >>> lit = ModulatorPattern.packed(bytes([255] * 8), (8, 8), 200)
     >>> [pattern_at((blank, lit), now_ns).lit for now_ns in (50, 199, 200)]
     [0, 0, 64]

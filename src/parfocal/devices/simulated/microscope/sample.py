@@ -82,9 +82,7 @@ class SharedSample:
         masked = set(before.values())
         shapes = {name: shape for name, (shape, _) in modulators.items()}
         with self._patterns.locked():
-            self._patterns.write(
-                {name: (ModulatorPattern.blank(shape, now_ns),) for name, shape in shapes.items()}
-            )
+            self._patterns.write({name: (ModulatorPattern(now_ns, shape),) for name, shape in shapes.items()})
         with self._state.locked():
             self._count[0] = 0
             dark = {name: SampleLight(masked=name in masked) for name in lights}
