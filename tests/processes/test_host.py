@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
+import weakref
+from collections.abc import Iterator
 
 import pytest
 
-from parfocal.core.clock import Clock
-from parfocal.ipc import command
+from parfocal.ipc import Client, command
 from parfocal.processes import LOOP, Service, ServiceContext, ServiceSpec, directory
 from parfocal.processes.child_pipe import Begin, Reporter
 from parfocal.processes.folders import RigFolders
@@ -20,7 +22,7 @@ class Minutely(Service):
     """Does a step a minute, and tells when."""
 
     def open(self, context: ServiceContext) -> None:
-        self.clock: Clock = context.clock
+        self.context, self.clock = context, context.clock
         self.steps: list[int] = []
         self.stepped = threading.Semaphore(0)
 
@@ -34,8 +36,14 @@ class Minutely(Service):
         return self.steps
 
 
-def test_a_service_goes_by_the_clock_of_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, folders = ManualClock(), RigFolders.claim("virtual")
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, clock: ManualClock) -> Iterator[Host]:
+    folders = RigFolders.claim("virtual")
     monkeypatch.setattr("parfocal.processes.host.load_service", lambda _: Minutely)
     begin = Begin(
         rig="virtual",
@@ -51,12 +59,7 @@ def test_a_service_goes_by_the_clock_of_its_host(monkeypatch: pytest.MonkeyPatch
     thread.start()
     try:
         assert clock.wait_for_waiters(2), "its loop and its heartbeat"
-        for _ in range(3):
-            clock.advance(60.0)
-            assert host.service.stepped.acquire(timeout=30)
-            assert clock.wait_for_waiters(2)
-        with directory.connect("virtual", "watch") as client:
-            assert client.call("times", timeout_s=30) == [minute * 60 * 10**9 for minute in range(4)]
+        yield host
     finally:
         host.end("the test is over")
         thread.join(30)
@@ -64,3 +67,23 @@ def test_a_service_goes_by_the_clock_of_its_host(monkeypatch: pytest.MonkeyPatch
         reporter.close()
         folders.release()
     assert not thread.is_alive()
+
+
+def test_a_service_goes_by_the_clock_of_its_host(host: Host, clock: ManualClock) -> None:
+    for _ in range(3):
+        clock.advance(60.0)
+        assert host.service.stepped.acquire(timeout=30)
+        assert clock.wait_for_waiters(2)
+    with directory.connect("virtual", "watch") as client:
+        assert client.call("times", timeout_s=30) == [minute * 60 * 10**9 for minute in range(4)]
+
+
+def test_a_client_that_a_service_has_closed_is_forgotten(host: Host) -> None:
+    def connect() -> weakref.ref[Client]:
+        with host.service.context.connect("watch") as client:
+            client.ping(timeout_s=30)
+            return weakref.ref(client)
+
+    clients = [connect() for _ in range(5)]
+    gc.collect()
+    assert [client() is None for client in clients[:-1]] == [True] * 4

@@ -255,19 +255,37 @@ def test_no_image_sees_the_light_of_the_stimulus_before_it(rig):
             assert seen_ns == (end_ns - begin_ns if is_lit else 0), kind
 
 
-def test_runs_that_have_ended_keep_no_files_and_no_streams_in_use(rig):
+def check_nothing_is_kept(rig, repeat):
+    """Check that services keep no files, sockets and pipes in use of what was repeated."""
+
     def in_use():
         services = {name: psutil.Process(service.pid) for name, service in rig.status().services.items()}
         return {name: one.num_fds() for name, one in services.items()}
 
-    def runs(number):
-        for _ in range(number):
-            assert rig.run(plan(2), pipeline=PIPELINE).wait(PATIENCE_S).outcome == "complete"
-
-    runs(2)
+    repeat(2)
     before = in_use()
-    runs(3)
+    repeat(3)
     until(
         lambda: all(now <= before[name] + 2 for name, now in in_use().items()),
         f"no more than {before} in use",
     )
+
+
+def test_runs_that_have_ended_keep_no_files_and_no_streams_in_use(rig):
+    def repeat(number):
+        for _ in range(number):
+            assert rig.run(plan(2), pipeline=PIPELINE).wait(PATIENCE_S).outcome == "complete"
+
+    check_nothing_is_kept(rig, repeat)
+
+
+def test_calibrations_and_scripts_that_are_over_keep_no_connections_in_use(rig, tmp_path):
+    script = tmp_path / "nothing.py"
+    script.write_text("def main(lab):\n    pass\n")
+
+    def repeat(number):
+        for _ in range(number):
+            rig["modulator"].calibrate(timeout_s=PATIENCE_S)
+            assert rig.script(script).wait(PATIENCE_S).outcome == "complete"
+
+    check_nothing_is_kept(rig, repeat)

@@ -140,6 +140,17 @@ def test_a_table_goes_into_a_text_file_and_comes_back_for_all_beads(rig, tmp_pat
         rig["tracker"].import_tables(path)
 
 
+@pytest.mark.usefixtures("field")
+def test_tables_that_were_replaced_leave_the_memory(rig, tmp_path):
+    path = tmp_path / "table.txt"
+    rig["tracker"].export_table(path, 1)
+    for _ in range(5):
+        rig["tracker"].import_tables(path)
+    used = Path(rig["tracker"].state()["tables"]["file"])
+    assert used.exists()
+    assert len(list(used.parent.glob("*.tables"))) <= 3
+
+
 @pytest.mark.parametrize(
     ("planes", "phase"),
     [(LONG_PLANES, "plane 1 of 4"), (LONG_PLANES, "plane 2 of 4"), (LONGER_PLANES, "plane 4 of 4")],

@@ -36,17 +36,19 @@ def lit(context: ServiceContext, light: str, power: float) -> Iterator[OutputLea
     BadInputError
         If it is on already.
     """
-    client = context.connect(light)
-    lamp = Lamp(light, lambda _: ServiceProxy(client))
-    found = lamp.found(lamp.begin_reading().result())
-    if found.lit:
-        raise BadInputError(f"light {light!r} is on: somebody uses it; switch it off before you calibrate")
-    with client.lease(period_s=_LEASE_S) as lease:
-        lamp.begin_dark(power).result()
-        lamp.begin_lit().result()
-        yield lease
-        lamp.begin_dark().result()
-    lamp.begin_dark(found.power).result()
+    with context.connect(light) as client:
+        lamp = Lamp(light, lambda _: ServiceProxy(client))
+        found = lamp.found(lamp.begin_reading().result())
+        if found.lit:
+            raise BadInputError(
+                f"light {light!r} is on: somebody uses it; switch it off before you calibrate"
+            )
+        with client.lease(period_s=_LEASE_S) as lease:
+            lamp.begin_dark(power).result()
+            lamp.begin_lit().result()
+            yield lease
+            lamp.begin_dark().result()
+        lamp.begin_dark(found.power).result()
 
 
 class CameraImages:
@@ -102,6 +104,8 @@ class CameraImages:
 @contextmanager
 def images_of(context: ServiceContext, camera: str, call: CallContext) -> Iterator[CameraImages]:
     """Have images of a camera while the block runs."""
-    client = context.connect(camera)
-    with open_stream(context.streams, camera).lossless("drop") as frames:
+    with (
+        context.connect(camera) as client,
+        open_stream(context.streams, camera).lossless("drop") as frames,
+    ):
         yield CameraImages(client, frames, call)

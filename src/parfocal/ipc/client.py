@@ -211,6 +211,11 @@ class Client:
         """
         return self._receiver.times_lost
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._receiver.is_closed
+
     def statistics(self) -> ClientStatistics:
         """Return what became of the calls, late replies among them, and what waits to be sent or told."""
         return self._receiver.statistics()

@@ -187,6 +187,11 @@ class Receiver:
         if self._closing:
             raise CancelledError(f"the client of {self.service!r} is closed", service=self.service)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed, or is just being."""
+        return self._closing
+
     def statistics(self) -> ClientStatistics:
         """Return what became of the requests, and what waits."""
         connection = self._connection

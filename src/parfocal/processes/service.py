@@ -76,14 +76,16 @@ class ServiceContext:
     clock: Clock
     change_settings: Callable[[dict[str, Any]], dict[str, Any]]
     _clients: list[Client] = field(default_factory=list)
+    _connecting: threading.Lock = field(default_factory=threading.Lock)
 
     def connect(self, service: str, *, heeds_claims: bool = False) -> Client:
-        """Return a client of another service of this rig; it is closed with this service.
+        """Return a client of another service of this rig; close it, or it is closed with this service.
 
         With `heeds_claims` it does not change what a run claims: `ClaimedError`.
         """
         client = directory.connect(self.rig, service, heeds_claims=heeds_claims)
-        self._clients.append(client)
+        with self._connecting:
+            self._clients[:] = [one for one in self._clients if not one.is_closed] + [client]
         return client
 
     def close_clients(self) -> None:

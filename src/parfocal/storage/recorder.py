@@ -437,7 +437,8 @@ class Recorder(Service):
             if self._current() is not recording:
                 return
             try:
-                self._context.connect(service).call(name, timeout_s=_STOPS_WITHIN_S)
+                with self._context.connect(service) as client:
+                    client.call(name, timeout_s=_STOPS_WITHIN_S)
             except ParfocalError as error:
                 self._context.log.error("%s.%s() did not stop the acquisition: %s", service, name, error)
         self._finish(Ended(ending="failed", reason=reason), recording)

@@ -127,7 +127,8 @@ class ScriptStarter:
         recorder = self._settings().recorder
         if folder or not recorder:
             return Path(folder) if folder else self._context.folder / "scripts"
-        settings = self._context.connect(recorder).call("get_settings", timeout_s=_ANSWER_S)
+        with self._context.connect(recorder) as client:
+            settings = client.call("get_settings", timeout_s=_ANSWER_S)
         return Path(settings["folder"]).absolute()
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from parfocal.processes import ServiceContext
 
 _MOVE_S = 10.0
+_TABLES = ".tables"
 
 
 class SweptTables(msgspec.Struct, frozen=True):
@@ -119,7 +120,7 @@ class TableCommands:
         """
         swept = self._swept(sweep)
         used = swept if beads is None else self._chosen(swept, beads)
-        self.regions.set_tables(used.path, used.beads, used.hash)
+        self._use(used.path, used.beads, used.hash)
         self.swept = None
         if field:
             self.save_tables(field=field)
@@ -148,7 +149,7 @@ class TableCommands:
         beads = beads_of(tables, rois, source)
         kept = self._tables_path("loaded")
         shutil.copyfile(source, kept)
-        self.regions.set_tables(kept, beads, tables.hash)
+        self._use(kept, beads, tables.hash)
         if without := [bead for bead in rois.beads if beads and bead not in beads]:
             self.context.log.warning("%s holds no table for beads %s: their z stays NaN", source, without)
         return tables.hash
@@ -194,7 +195,7 @@ class TableCommands:
         kept = self._tables_path("imported")
         tables = tables_from_matrix(read_matrix(path), self.regions.assignment.rois.roi_px)
         digest = save_tables(kept, tables)
-        self.regions.set_tables(kept, (), digest)
+        self._use(kept, (), digest)
         return digest
 
     @command(lane="tables", effect="reads")
@@ -224,7 +225,7 @@ class TableCommands:
     @command(lane="tables", effect="changes")
     def clear_tables(self) -> None:
         """Forget the z tables: from then on z is NaN. What is remembered of fields stays."""
-        self.regions.set_tables(None, (), "")
+        self._use(None, (), "")
 
     @contextmanager
     def _back_after_death(self, focus: str) -> Iterator[None]:
@@ -281,9 +282,22 @@ class TableCommands:
         swept.path.unlink(missing_ok=True)
         return SweptTables(swept.sweep, path, chosen, digest)
 
+    def _use(self, path: Path | None, beads: tuple[int, ...], digest: str) -> None:
+        """Have the workers go by a file of tables; those that nobody goes by any more leave the memory.
+
+        The one before stays: a worker that is just started may have read that it goes by it.
+        """
+        before = self.regions.assignment.tables
+        self.regions.set_tables(path, beads, digest)
+        needed = {before, self.regions.assignment.tables, "" if self.swept is None else str(self.swept.path)}
+        for file in self.context.streams.iterdir():
+            is_own = file.name.startswith(f"{self.context.service}.") and file.suffix == _TABLES
+            if is_own and str(file) not in needed:
+                file.unlink(missing_ok=True)
+
     def _tables_path(self, kind: str) -> Path:
         streams, service = self.context.streams, self.context.service
-        return streams / f"{service}.{kind}-{self.context.clock.monotonic_ns()}.tables"
+        return streams / f"{service}.{kind}-{self.context.clock.monotonic_ns()}{_TABLES}"
 
 
 @contextmanager
