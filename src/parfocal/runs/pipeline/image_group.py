@@ -36,24 +36,28 @@ def cut_time_points(
     first, settled : int, collection of int
         The event with which the run goes on, and later ones that are done.
     """
-    done: set[tuple[int, int]] = set()
-    left: set[tuple[int, int]] = set()
-    segmented: set[tuple[int, int]] = set()
-    begin, end = first, max(settled, default=-1)
+    images = _images_about(schedule, first, max([first, *settled]))
+    done = {field_of(one) for one in images if one.number < first or one.number in settled}
+    left = {field_of(one) for one in images if one.number >= first and one.number not in settled}
+    segmented = {field_of(one) for one in images if one.kind == "image" and one.channel == channel}
+    return frozenset(done & left & segmented)
+
+
+def _images_about(schedule: Schedule, first: int, last: int) -> list[Event]:
+    """Return the images from event `first` to `last`, and all of the time points that these two cut in two."""
+    begin = first
     while begin > 0 and _is_image(before := schedule.event(begin - 1)):
         if field_of(before) != field_of(schedule.event(first - 1)):
             break
         begin -= 1
+    images: list[Event] = []
     for event in schedule.events(begin):
         is_image = _is_image(event)
-        if event.number > max(first, end) and (not is_image or field_of(event) not in done | left):
+        if event.number > last and not (is_image and field_of(event) in map(field_of, images)):
             break
-        if not is_image:
-            continue
-        (done if event.number < first or event.number in settled else left).add(field_of(event))
-        if event.kind == "image" and event.channel == channel:
-            segmented.add(field_of(event))
-    return frozenset(done & left & segmented)
+        if is_image:
+            images.append(event)
+    return images
 
 
 def _is_image(event: Event) -> bool:
