@@ -109,3 +109,23 @@ def test_a_rig_that_does_not_answer_can_be_named(connection: SimpleNamespace) ->
     connection.services = gone
     with Rig(connection) as named:
         assert repr(named).startswith("<Rig 'bench' ")
+
+
+def test_a_subscription_that_was_closed_is_kept_no_more(
+    connection: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Subscribed:
+        is_closed = False
+
+        def __init__(self, *_: Any, **__: Any) -> None: ...
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    monkeypatch.setattr(rig, "Subscription", Subscribed)
+    monkeypatch.setattr(Rig, "_wait_until_announced", lambda *_: None)
+    with Rig(connection) as bench:
+        for _ in range(3):
+            bench.subscribe().close()
+        last = bench.subscribe()
+        assert bench._subscriptions == [last]

@@ -128,6 +128,11 @@ class Subscription:
         finally:
             self._iterators.remove(iterator)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
     def close(self) -> None:
         """Stop listening; no callback runs afterwards. Idempotent. Not to be called from the callback."""
         with self._lock:

@@ -273,7 +273,9 @@ class Rig(Experiments, RigPanels, RigSettings):
         subscription = Subscription(
             self._connection.folder, services, (*topics, "services"), callback=receive
         )
-        self._subscriptions.append(subscription)
+        with self._opening:
+            listening = [one for one in self._subscriptions if not one.is_closed]
+            self._subscriptions = [*listening, subscription]
         self._wait_until_announced(announced)
         return subscription
 

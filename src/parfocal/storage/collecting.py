@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ANSWER_S = 3.0
 FILES_S = 10.0
+_FOLDERS = 100
 _DRAFTS = ".collected"
 _QUESTIONS = {
     "settings": "get_settings",
@@ -88,7 +90,7 @@ class Collector:
         self._connect = connect
         self._files = tuple(files)
         self._clients: dict[str, Client] = {}
-        self._owners: dict[Path, str] = {}
+        self._owners: OrderedDict[Path, dict[str, str]] = OrderedDict()  # by folder and file
         self._collecting = threading.Lock()  # clients and the folder of drafts belong to one collection
 
     def collect(
@@ -106,13 +108,14 @@ class Collector:
             How long answers, and files, may take.
         """
         with self._collecting:
-            found = Collected()
+            found, names = Collected(), self._names()
+            self._forget_all_but(names)
             calls = [
                 (name, what, self._ask(found, name, what, question, answer_s))
-                for name in self._names()
+                for name in names
                 for what, question in _QUESTIONS.items()
             ]
-            asked = self._names() if folder.is_dir() else ()  # one that was removed is not made again
+            asked = names if folder.is_dir() else ()  # one that was removed is not made again
             files = [
                 (name, self._ask(found, name, "files", "save_record", files_s, _draft(folder, name), at_end))
                 for name in asked
@@ -146,6 +149,11 @@ class Collector:
         except RigNotFoundError:  # a recording without a rig, as in scripts
             return ()
 
+    def _forget_all_but(self, names: Collection[str]) -> None:
+        """Let go of services that were removed from the rig."""
+        for name in self._clients.keys() - set(names):
+            self._clients.pop(name).close()
+
     def _ask(
         self, found: Collected, name: str, what: str, command: str, timeout_s: float, *args: Any
     ) -> Call | None:
@@ -157,15 +165,23 @@ class Collector:
             found.missing[f"{name}.{what}"] = str(error)
             return None
 
+    def _owners_in(self, folder: Path) -> dict[str, str]:
+        """Return which service each file of a run is of, by its name; of the last runs, which may go on."""
+        owners = self._owners.setdefault(folder, {})
+        self._owners.move_to_end(folder)
+        while len(self._owners) > _FOLDERS:
+            self._owners.popitem(last=False)
+        return owners
+
     def _take_in(self, folder: Path, service: str) -> dict[str, Artifact]:
         """Move a service's files to the run's folder, under its own name where another has that name."""
-        taken = {}
+        taken, owners = {}, self._owners_in(folder)
         drafts = folder / _DRAFTS / service
         for draft in sorted(drafts.iterdir()) if drafts.is_dir() else ():
             path = folder / draft.name
-            if self._owners.get(path, "" if path.exists() else service) != service:
+            if owners.get(path.name, "" if path.exists() else service) != service:
                 path = folder / f"{service}.{draft.name}"
-            self._owners[path] = service
+            owners[path.name] = service
             with draft.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             draft.replace(path)
