@@ -16,7 +16,7 @@ from parfocal.processes import ServiceContext, directory
 from parfocal.runs.analysis_rows import track_dtype
 from parfocal.storage.recorded_history import HistoryFrame
 from parfocal.streams import StreamWriter
-from parfocal.viewers import run_history
+from parfocal.viewers import run_feeds, run_history
 from parfocal.viewers.content import Content
 from parfocal.viewers.display import Display
 from parfocal.viewers.headless import HeadlessViewer
@@ -236,3 +236,23 @@ def test_what_is_followed_goes_on_while_images_are_sent(tmp_path):
 
         assert poll_until(shown_while_sent, 60.0)
         assert viewer.panes.image(pane)[0, 0] == 7
+
+
+def test_runs_that_ended_long_ago_are_followed_no_more(monkeypatch):
+    class Followed:
+        def __init__(self, rig, run, content):
+            self.rig, self.run, self.has_ended, self.closed = rig, run, run != "long", False
+            feeds[run] = self
+
+        def close(self):
+            self.closed = True
+
+    feeds = {}
+    monkeypatch.setattr(run_feeds, "RunFeed", Followed)
+    table = run_feeds.RunFeedTable(content=None)
+    for run in ("long", *(f"run{number}" for number in range(10))):
+        table.follow(RIG, run)
+    assert [run for run, feed in feeds.items() if not feed.closed] == [
+        "long",
+        *(f"run{n}" for n in range(5, 10)),
+    ]

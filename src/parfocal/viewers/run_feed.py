@@ -87,6 +87,11 @@ class RunFeed:
         self._recorded: set[tuple[str, int]] = set()
         content.layers.expect(run, {"channel": "layer"})
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run has ended; it may be continued."""
+        return self._link.status is not None and self._link.status.ended
+
     def poll(self) -> bool:
         """Take what is new; return whether there was anything to be painted."""
         status = self._link.status
@@ -290,7 +295,7 @@ class RunFeed:
 
         In a run that has ended a person looks at cells, and picks them for nothing.
         """
-        if self._link.status is not None and self._link.status.ended:
+        if self.has_ended:
             return
         for place, particles in self._content.picks(self.run).items():
             if self._picked.get(place) != particles:

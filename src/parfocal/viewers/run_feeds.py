@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from parfocal.viewers.content import Content
 
+_ENDED = 4
+"""So many runs that have ended are followed on, as they may be continued: each takes readers and a thread."""
+
 
 class RunFeedTable:
     """Brings what is new of runs to their layers. For one thread; close it."""
@@ -26,11 +29,15 @@ class RunFeedTable:
     def follow(self, rig: str, run: str) -> str:
         """Follow a run, which need not be there yet; return the name of its layer.
 
-        A run of that name in another rig is followed no more.
+        A run of that name in another rig is followed no more, nor are those that ended long ago: what came of
+        them stays.
         """
         feed = self._feeds.get(run)
         if feed is None or feed.rig != rig:
             self.leave(run)
+            ended = [layer for layer, feed in self._feeds.items() if feed.has_ended]
+            for layer in ended[: max(0, len(ended) - _ENDED)]:
+                self.leave(layer)
             self._feeds[run] = RunFeed(rig, run, self._content)
         return run
 

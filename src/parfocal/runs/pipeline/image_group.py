@@ -44,7 +44,7 @@ def cut_time_points(
 
 
 def _images_about(schedule: Schedule, first: int, last: int) -> list[Event]:
-    """Return the images from event `first` to `last`, and of the time points that these two cut, all."""
+    """Return the images from event `first` to `last`, and all of the time points that these two cut."""
     begin = first
     while begin > 0 and _is_image(before := schedule.event(begin - 1)):
         if field_of(before) != field_of(schedule.event(first - 1)):
