@@ -341,3 +341,18 @@ def test_the_cell_that_is_counted_from_0_is_drawn_and_picked(content, panes):
     assert (label_picture(labels, (0,)) != label_picture(labels, (1,))).any()
     assert content.pick("run", 2, 2) == ()
     assert made_of("labels", arrays_of(labels), settings_of(labels)).picked_as(1) == 0
+
+
+def test_layers_that_give_way_go_when_another_one_needs_their_room(content, panes):
+    for layer in ("first", "second", "third"):
+        content.show(layer, {"t": "0"}, plane(shape=(100, 300)))
+        content.give_way(layer)
+    content.give_way("second", gives=False)
+    content.make_room("fourth", 30_000)
+    content.show("fourth", {"t": "0"}, plane(shape=(100, 300)))
+    assert [pane.name for pane in panes] == ["second", "third", "fourth"]
+    content.remove("third")
+    content.make_room("fifth", 60_000)
+    with pytest.raises(ViewerError):
+        content.show("fifth", {"t": "0"}, plane(shape=(200, 300)))
+    assert [pane.name for pane in panes] == ["second", "fourth"]

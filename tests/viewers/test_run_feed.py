@@ -249,7 +249,7 @@ def test_runs_that_ended_long_ago_are_followed_no_more(monkeypatch):
 
     feeds = {}
     monkeypatch.setattr(run_feeds, "RunFeed", Followed)
-    table = run_feeds.RunFeedTable(content=None)
+    table = run_feeds.RunFeedTable(Content(PaneTable(Display()), 1000))
     for run in ("long", *(f"run{number}" for number in range(10))):
         table.follow(RIG, run)
     assert [run for run, feed in feeds.items() if not feed.closed] == [

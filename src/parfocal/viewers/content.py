@@ -51,6 +51,7 @@ class Content:
         self._choices: dict[str, PlaneChoice] = {}
         self._picks: dict[str, dict[Place, tuple[int, ...]]] = {}
         self._gone: dict[str, int] = {}
+        self._giving_way: list[str] = []
 
     def show(self, layer: str, index: Index, image: NDArray[Any]) -> None:
         """Hold a plane, and show it in its pane unless a person has chosen another there."""
@@ -66,10 +67,14 @@ class Content:
             self._show_plane(pane, wanted)
 
     def make_room(self, layer: str, nbytes: int) -> None:
-        """Let go of the oldest planes of a layer, and of what lies over them, until `nbytes` fit.
+        """Let go of layers that give way, then of the oldest planes of this one, until `nbytes` fit.
 
-        A pane keeps its last plane: it may still not fit.
+        What lies over them goes, too. A pane keeps its last plane: it may still not fit.
         """
+        while not self.budget.fits(nbytes) and self._giving_way:
+            old = self._giving_way.pop(0)
+            if self.layers.parts_of(old):  # nobody has removed it
+                self.remove(old)
         while not self.budget.fits(nbytes) and (oldest := self.layers.oldest(layer)) is not None:
             pane, index = oldest
             self.layers.drop(layer, index)
@@ -79,6 +84,13 @@ class Content:
             self._choices[pane].forget(within)
             if self._panes[pane].index == within:
                 self._show_plane(pane, self._existing(pane))
+
+    def give_way(self, layer: str, *, gives: bool = True) -> None:
+        """Have a layer go as a whole, the first that was named first, when another one needs its room."""
+        self._giving_way = [
+            *(other for other in self._giving_way if other != layer),
+            *([layer] if gives else ()),
+        ]
 
     def gone(self, layer: str) -> int:
         """Return how many planes of a layer went because newer ones needed their room."""

@@ -30,7 +30,7 @@ class RunFeedTable:
         """Follow a run, which need not be there yet; return the name of its layer.
 
         A run of that name in another rig is followed no more, nor are those that ended long ago: what came of
-        them stays.
+        them stays until its room is needed.
         """
         feed = self._feeds.get(run)
         if feed is None or feed.rig != rig:
@@ -38,6 +38,8 @@ class RunFeedTable:
             ended = [layer for layer, feed in self._feeds.items() if feed.has_ended]
             for layer in ended[: max(0, len(ended) - _ENDED)]:
                 self.leave(layer)
+                self._content.give_way(layer)
+            self._content.give_way(run, gives=False)
             self._feeds[run] = RunFeed(rig, run, self._content)
         return run
 
