@@ -609,6 +609,7 @@ def test_a_cancelled_run_tells_for_how_many_images_there_was_no_room():
     loop.until(lambda: loop.run.status().waiting_for == "labels of 2 images to be written")
     loop.run.cancel("enough")
     assert loop.end().reason == "enough; 2 images have no labels in the record"
+    assert len(loop.analysis._images) == 0, "a run that has ended keeps no images"
 
 
 @pytest.mark.parametrize("queue", [20, 1], ids=["at once", "deferred"])

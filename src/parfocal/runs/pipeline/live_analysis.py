@@ -371,6 +371,8 @@ class LiveAnalysis:
         """End the streams, now that the record is closed, and forget all images. Idempotent."""
         if self._sink is not None:
             self._sink.close()
+        if self._images is not None:
+            self._images.forget()
         with self._lock:
             for position in self._positions.values():
                 position.forget_images()

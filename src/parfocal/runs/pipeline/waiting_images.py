@@ -71,6 +71,11 @@ class WaitingImages:
         with self._lock:
             return self._settled()
 
+    def forget(self) -> None:
+        """Keep no image any longer: the record is closed."""
+        with self._lock:
+            self._waiting.clear()
+
     def _settled(self) -> bool:
         while self._waiting:
             frame, packed = self._waiting[0]
