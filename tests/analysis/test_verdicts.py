@@ -230,6 +230,8 @@ def test_a_bead_that_was_judged_stays_so_near_the_limit():
     assert [each.verdict for each in words_of(motion, expected)] == ["not judged"] * 3
     verdicts = [VERDICTS[place] for place in judge(motion, expected, before=[0, 2])["verdict"]]
     assert verdicts == ["good", "not judged", "double tether"]
+    assert common_motion(motion) is None, "by beads that are not judged none is"
+    assert common_motion(motion, before=[0, 1, 2]) is not None
     motion["independent"] = 69.0
     assert set(judge(motion, expected, before=[0, 1, 2])["verdict"]) == {VERDICTS.index("not judged")}
 

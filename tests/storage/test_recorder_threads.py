@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -104,10 +105,10 @@ def test_a_disk_error_of_a_run_that_has_ended_meanwhile_does_not_end_the_next_on
 ) -> None:
     asked, may_go_on, halts = threading.Event(), threading.Event(), []
 
-    def connect(_: str) -> SimpleNamespace:
+    def connect(_: str) -> AbstractContextManager[SimpleNamespace]:
         asked.set()
         assert may_go_on.wait(LONG_S)
-        return SimpleNamespace(call=lambda name, **_: halts.append(name))
+        return nullcontext(SimpleNamespace(call=lambda name, **_: halts.append(name)))
 
     monkeypatch.setattr(made, "_context", SimpleNamespace(**vars(made._context), connect=connect))
     made.start("first")

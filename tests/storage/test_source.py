@@ -56,7 +56,12 @@ def test_what_is_produced_after_it_was_left_counts_until_it_lets_go(streams: Pat
         assert source.produced == 5
     with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64) as second:
         second.write_rows(np.zeros(4, ROW))
+        second.set_next_number(20)
         assert (source.produced, source.newest_place.base) == (9, 5)
+    assert (source.produced, source.next_number) == (9, 20)
+    with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64) as third:
+        third.write_rows(np.zeros(1, ROW))
+        assert (source.produced, source.newest_place.base) == (10, 9)
         source.let_go()
-        assert source.produced == 9
-        assert source.status().produced == 4
+    assert source.produced == 10
+    assert source.status() is None

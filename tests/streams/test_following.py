@@ -30,7 +30,7 @@ from parfocal.streams import (
     follow_lossless,
     open_stream,
     reader_entry,
-    writer,
+    written_ring,
 )
 
 from .conftest import Start, heard
@@ -108,7 +108,7 @@ def test_who_follows_goes_on_with_the_frames_of_the_successor(folder: Path, star
 def test_a_removed_stream_is_named_by_reader_and_writer(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "_CHECK_FILE_S", 0.0)
+    monkeypatch.setattr(written_ring, "_CHECK_FILE_S", 0.0)
     with StreamWriter(folder, "s", SMALL, 4) as first:
         stream = open_stream(folder, "s")
         with stream.latest() as reader, stream.latest(follow=True) as follower:

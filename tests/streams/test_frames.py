@@ -272,10 +272,12 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
         thread = threading.Thread(target=read)
         thread.start()
         for n in range(3):
-            while not writer._words[base + layout.WAITING]:
+            while not writer._ring.words[base + layout.WAITING]:
                 time.sleep(0)
             for _ in range(3):
-                writer._readers.ring(layout.NEVER)  # as a late writer does, who finds the reader asleep again
+                writer._ring.readers.ring(
+                    layout.NEVER
+                )  # as a late writer does, who finds the reader asleep again
             write(writer, n)
             assert got.get(timeout=30) == n
         thread.join()
@@ -294,15 +296,15 @@ def test_the_writer_is_woken_once_by_each_reader_that_gets_where_it_waits_for(
 
         monkeypatch.setattr(doorbell.Ringer, "ring", ring)
         write(writer, *range(8))
-        writer._words[layout.WRITER_WAITING] = 3
+        writer._ring.words[layout.WRITER_WAITING] = 3
         for _ in range(6):
             reader.read(timeout_s=0)
         assert rung == [3, 4]  # again, since nobody heard the first one
-        writer._words[layout.WRITER_WAITING] = layout.ANY_STEP
+        writer._ring.words[layout.WRITER_WAITING] = layout.ANY_STEP
         for _ in range(2):
             reader.read(timeout_s=0)
         assert rung == [3, 4, 7, 8]
-        writer._words[layout.WRITER_WAITING] = 0
+        writer._ring.words[layout.WRITER_WAITING] = 0
 
 
 @pytest.mark.parametrize("slots", [2, 3, 8])

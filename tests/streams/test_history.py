@@ -113,7 +113,7 @@ class History:
     def kill_writer(self) -> None:
         if self.writer is not None:
             self.life.die(self.writer_pid)
-            self.writer._closed = True
+            self.writer._ring = None
             self.writer = None
 
     def attach(self, policy: str, name: str, stores: int) -> None:

@@ -47,10 +47,11 @@ class RingPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RingTotal(NamedTuple):
-    """How many frames or rows were written into a ring, which is told from others by when it was made."""
+    """What a ring told when it was looked at last: when it was made, and how far its writer was."""
 
     created_ns: int
     produced: int
+    next_number: int
 
 
 class LentBatch(NamedTuple):
@@ -99,7 +100,7 @@ class Source:
         before = stream.produced, stream.next_number
         self._reader: LosslessReader = stream.lossless(policy, name=reader, follow=True)
         self._found: Stream | None = stream
-        self._ended = RingTotal(stream.created_ns, 0)
+        self._totals: dict[int, RingTotal] = {}  # of rings that have ended, by when they were made
         self._is_over = False
         self._noticing = threading.Lock()
         self._place = place or RingPlace(created_ns=stream.created_ns)
@@ -124,9 +125,8 @@ class Source:
     def produced(self) -> int:
         """How many there are by now, in the same numbers."""
         ring, reader = self._look()
-        newest = self._newest()
-        later = 0 if newest is None or newest.created_ns == ring.created_ns else newest.produced
-        return ring.base + self._produced_in(reader, newest) + later
+        here, later = self._produced_from(reader, self._newest())
+        return ring.base + here + later
 
     @property
     def newest_place(self) -> RingPlace:
@@ -135,14 +135,18 @@ class Source:
         newest = self._newest()
         if newest is None or newest.created_ns == ring.created_ns:
             return ring
-        base = ring.base + self._produced_in(reader, newest)
+        here, later = self._produced_from(reader, newest)
+        base = ring.base + here + later - newest.produced
         return RingPlace(created_ns=newest.created_ns, base=base, ring=ring.ring + 1)
 
     @property
     def next_number(self) -> int:
         """Number that the producer would give its next frame, as it tells; -1 if it does not, and of rows."""
         newest = self._newest()
-        return self._reader.next_number if newest is None else newest.next_number
+        if newest is not None:
+            return newest.next_number
+        last = max(tuple(self._totals.values()), default=None)
+        return self._reader.next_number if last is None else last.next_number
 
     def renumber(self, following: int) -> None:
         """Have the next frame or row be number `following`: for a run that goes on after it had ended."""
@@ -181,9 +185,11 @@ class Source:
         self._reader.close()
 
     def let_go(self) -> None:
-        """Leave the stream, and keep nothing of it in use. Idempotent."""
+        """Leave the stream, and keep nothing of it in use, but what it tells now. Idempotent."""
         self.close()
-        self._is_over, self._found = True, None
+        self._is_over = True
+        self._note(self._newest())
+        self._found = None
 
     def _lent(self, items: Any) -> LentBatch:
         sequence = self.position
@@ -211,8 +217,7 @@ class Source:
         """Return the ring that has the name now; None if there is none."""
         newest = self._found
         if newest is None or newest.ended():
-            if newest is not None:
-                self._ended = RingTotal(newest.created_ns, newest.produced)
+            self._note(newest)
             try:
                 newest = open_stream(self._folder, self.name)
             except StreamNotFoundError:
@@ -220,8 +225,18 @@ class Source:
             self._found = None if self._is_over else newest
         return newest
 
-    def _produced_in(self, reader: ReaderPlace, newest: Stream | None) -> int:
-        """Return how many there are in the ring of the reader, which knows no more once it was closed."""
-        told = newest.produced if newest is not None and newest.created_ns == reader.created_ns else 0
-        at_end = self._ended.produced if self._ended.created_ns == reader.created_ns else 0
-        return max(reader.produced, told, at_end)
+    def _note(self, ring: Stream | None) -> None:
+        """Keep what a ring tells: nobody may ask it later."""
+        if ring is not None:
+            self._totals[ring.created_ns] = RingTotal(ring.created_ns, ring.produced, ring.next_number)
+
+    def _produced_from(self, reader: ReaderPlace, newest: Stream | None) -> tuple[int, int]:
+        """Return how many there are in the ring of the reader, and in all later ones that were seen.
+
+        A reader that was closed knows no more of its ring than when it was.
+        """
+        known = {ring.created_ns: ring.produced for ring in tuple(self._totals.values())}
+        if newest is not None:
+            known[newest.created_ns] = newest.produced
+        here = max(reader.produced, known.get(reader.created_ns, 0))
+        return here, sum(number for made_ns, number in known.items() if made_ns > reader.created_ns)

@@ -86,6 +86,24 @@ def attach(segment: Segment, request: AttachRequest) -> tuple[int, Doorbell]:
     return entry, doorbell
 
 
+def leave_expected(segment: Segment, entry: int) -> None:
+    """Give up an entry in which a reader of this process is expected that was closed before it came.
+
+    Raises
+    ------
+    StreamTimeoutError
+        If another process holds the lock for a second.
+    """
+    words, base = segment.words, at.entry_base(entry)
+    with segment.locked():
+        if _is_expected(words, entry):
+            write_record(words, entry, read_record(words, entry)._replace(phase=ledger.LEFT))
+            words[base + at.CURSOR] = at.NEVER
+            words[base + at.BLOCKS] = 0
+            words[base + at.FOLLOWS] = at.STAYS
+            words[at.REGISTRY] += 1
+
+
 def _choose(segment: Segment, request: AttachRequest) -> tuple[int, Record | None]:
     """Return an entry, and the account that goes on in it, if one does."""
     words, name = segment.words, request.name

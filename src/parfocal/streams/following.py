@@ -6,6 +6,7 @@ while a caller waits for frames.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,6 +21,7 @@ from parfocal.core.errors import (
 )
 from parfocal.core.frames import FrameSpec, StreamSpec
 from parfocal.streams import layout as at
+from parfocal.streams.attaching import leave_expected
 from parfocal.streams.reader_entry import ReaderEntry
 from parfocal.streams.segment import Segment
 from parfocal.streams.slots import FrameSlots, RowBuffer
@@ -207,20 +209,37 @@ class RingFollower:
         frames = isinstance(segment.layout.spec, FrameSpec)
         self._frames = FrameSlots(segment) if frames else None
         self._rows = None if frames else RowBuffer(segment)
-        if self._on_attach is not None:
-            try:
+        try:
+            self._check_open()  # another thread may have closed the entry that it had until now
+            if self._on_attach is not None:
                 self._on_attach(self)  # type: ignore[arg-type]
-            except BaseException:
-                entry.close()
-                raise
+        except BaseException:
+            entry.close()
+            raise
 
     def _let_go(self) -> None:
-        """Keep what the ring tells, and nothing that keeps its memory in use: the reader was closed."""
+        """Keep what the ring tells, and nothing that keeps its memory in use: the reader was closed.
+
+        Whoever still closes its entry does that instead.
+        """
+        if self._entry is not None and not self._entry.has_left:
+            return
         self._frames = self._rows = None
         if self._segment is not None and self._entry is not None:
             self._segment = self._segment.without_memory()
             self._words = self._segment.words
             self._entry.let_go(self._segment)
+
+    def _leave_next(self) -> None:
+        """Give up the entry that it has in the next ring already, if it was to go on there."""
+        entry, segment = self._entry, self._segment
+        if entry is None or segment is None or not self._rings.follows or entry.is_inherited:
+            return
+        if segment.words[at.CLOSED] == at.SUPERSEDED:
+            with suppress(
+                StreamError
+            ):  # gone by now; or its lock is held, and it is as if this had been killed
+                leave_expected(Segment.attach(self._rings.path), entry.number)
 
     def _check_open(self) -> None:
         if self._closed:

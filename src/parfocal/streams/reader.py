@@ -36,11 +36,16 @@ class AttachedReader(RingFollower, abc.ABC):
 
         The ring's memory goes with the last one who uses it. A fork only lets go of its copy of the reader.
         """
+        if self._closed:
+            return
         self._closed = True
         if self._entry is not None:
             self._entry.close()
+        self._leave_next()
         if self._busy.acquire(blocking=False):  # else whoever reads lets go
             self._end()
+        elif self._entry is not None and self._entry.is_inherited:  # whoever reads is in another process
+            self._let_go()
 
     def __enter__(self) -> Self:
         return self

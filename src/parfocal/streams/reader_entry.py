@@ -32,8 +32,8 @@ class ReaderEntry:
         Which entry it is.
     position : int
         Sequence number of the next frame or row that it is offered.
-    closed : bool
-        Whether it has left.
+    closed, has_left : bool
+        Whether it leaves, and whether it has: then it uses the ring no more.
     left : Record or None
         The account with which it left.
     """
@@ -55,7 +55,7 @@ class ReaderEntry:
         self._sleeps = 0
         self._looked_s = 0.0
         self._writer_doorbell: Ringer | None = None
-        self.closed = False
+        self.closed = self.has_left = False
         self.left: ledger.Record | None = None
 
     @property
@@ -196,6 +196,7 @@ class ReaderEntry:
         self._doorbell.close()
         if self._writer_doorbell is not None:
             self._writer_doorbell.close()
+        self.has_left = True
 
     def let_go(self, told: Segment) -> None:
         """Go by what its ring told when it had left: it uses the ring's memory no more."""

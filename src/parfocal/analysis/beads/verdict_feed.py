@@ -11,8 +11,8 @@ import numpy as np
 
 from parfocal.analysis.beads.motion import MOTION_DTYPE, motion_of, motion_sums, steadier
 from parfocal.analysis.beads.verdicts import (
-    BY_MOTION,
     JUDGED_DTYPE,
+    MOVING,
     BeadVerdict,
     common_motion,
     in_words,
@@ -125,9 +125,10 @@ class VerdictFeed:
         self._judged_ns = now_ns
         _, seen, corrected = zip(*self._blocks, strict=True)
         motion = steadier(motion_of(seen), motion_of(corrected))
-        expected = self._expected or common_motion(motion)
         before = self._since
-        judged = judge(motion, expected, [bead for bead, (was, _) in before.items() if was in BY_MOTION])
+        moving = [bead for bead, (was, _) in before.items() if was in MOVING]
+        expected = self._expected or common_motion(motion, moving)
+        judged = judge(motion, expected, moving)
         self._newest = motion, judged, expected
         self._since = {}
         for bead, verdict in zip(judged["bead"].tolist(), judged["verdict"].tolist(), strict=True):

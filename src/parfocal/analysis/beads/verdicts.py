@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Verdict = Literal["good", "lost", "stuck", "double tether", "not judged"]
 _GOOD, _LOST, _STUCK, _DOUBLE, _NOT_JUDGED = range(5)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-BY_MOTION = frozenset((_GOOD, _STUCK, _DOUBLE))
-"""Places in `VERDICTS` of those that rest on how a bead moves."""
+MOVING = frozenset((_GOOD, _DOUBLE))
+"""Places in `VERDICTS` of those for which enough independent rows are needed."""
 
 FOUND = 0.5
 """A bead that is found in a smaller part of its rows is lost."""
@@ -114,7 +114,7 @@ def judge(
     expected : ExpectedMotion or None
         How those on a single tether move, such as `common_motion`.
     before : collection of int
-        Beads that were judged by their motion the last time.
+        Beads that had enough independent rows the last time.
     """
     judged = np.zeros(len(motion), JUDGED_DTYPE)
     judged["bead"] = motion["bead"]
@@ -124,27 +124,26 @@ def judge(
     if expected is not None:
         _compare(judged, motion, expected)
     error = np.sqrt(2 / np.maximum(motion["independent"], 1.0))
-    enough = np.where(np.isin(motion["bead"], list(before)), STILL_ENOUGH, LEAST_ROWS)
     double = (judged["part"] < DOUBLE_PART) & (judged["part"] * (1 + 2 * error) < 1)
     causes = [
         (motion["placed"] < FOUND * motion["rows"], _LOST),
         ((motion["placed"] < LEAST_ROWS) | ~np.isfinite(judged["most"]), _NOT_JUDGED),
         ((judged["most"] < STUCK_NM**2) | (judged["most_part"] < STUCK_PART**2), _STUCK),
-        (motion["independent"] < enough, _NOT_JUDGED),
+        (~_has_enough(motion, before), _NOT_JUDGED),
         (double, _DOUBLE),
     ]
     judged["verdict"] = np.select([which for which, _ in causes], [verdict for _, verdict in causes], _GOOD)
     return judged
 
 
-def common_motion(motion: NDArray[Any]) -> ExpectedMotion | None:
+def common_motion(motion: NDArray[Any], before: Collection[int] = ()) -> ExpectedMotion | None:
     """Return how the beads that move do so at the median; None if that is no measure.
 
     So it is with fewer than three, and where their median has no motion along x, or along y, beyond the noise
-    that the tracker states.
+    that the tracker states. Which beads count is told as in `judge`.
     """
     most, _, _ = _principal(motion["xx"], motion["yy"], motion["xy"])
-    moving = motion[(motion["independent"] >= LEAST_ROWS) & (most > STUCK_NM**2)]
+    moving = motion[_has_enough(motion, before) & (most > STUCK_NM**2)]
     if len(moving) < FEWEST_ALIKE:
         return None
     xx, yy, xy = (float(np.median(moving[name])) for name in ("xx", "yy", "xy"))
@@ -153,6 +152,12 @@ def common_motion(motion: NDArray[Any]) -> ExpectedMotion | None:
     most_xy = 0.99 * float(np.sqrt(xx * yy))  # medians of each need not belong to one bead
     xy = min(max(xy, -most_xy), most_xy)
     return ExpectedMotion(xx, yy, xy, f"the median of {len(moving)} beads that move")
+
+
+def _has_enough(motion: NDArray[Any], before: Collection[int]) -> NDArray[np.bool_]:
+    """Return of each bead whether enough rows are independent; for one that had enough, fewer are."""
+    least = np.where(np.isin(motion["bead"], list(before)), STILL_ENOUGH, LEAST_ROWS)
+    return np.asarray(motion["independent"] >= least)
 
 
 def in_words(motion: Any, judged: Any, expected: ExpectedMotion | None, since_utc: str) -> BeadVerdict:
