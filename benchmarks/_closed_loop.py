@@ -64,8 +64,8 @@ def image_to_stimulation(size: Size) -> Iterator[Row]:
     The trivial mask is the same each time, so the modulator has its pattern already; with a new one each time
     it was 0.4 ms more.
 
-    The services that such a loop waits for in turn share a processor, as the file of this rig asks for. Once
-    more with real-time priority for them instead, and processors that are kept awake. The last rows are what
+    The services that such a loop waits for share a processor, as the file of this rig asks for. Once more
+    with real-time priority for them instead, and processors that are kept awake. The last rows are what
     cannot be gone below on this machine: the same calls as echoes of bare pyzmq.
     """
     loops = size.of(2000, 300, 4)
