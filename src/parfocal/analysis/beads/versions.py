@@ -1,18 +1,38 @@
-"""Every version of a tracker's regions, in a file of the rig's streams: rows name the version they are of."""
+"""Every version of a tracker's regions, in a file of the rig's streams: rows name the version they are of.
+
+::
+
+    17                          the rig's main process
+    {"roi_px": 64, ...}         a version, whole
+    [2, [[0, 101.0, 100.0]]]    the next one, in which these beads have moved
+
+A lock that follows the beads makes a version a second, for days, and moves few of them each time.
+"""
 
 from __future__ import annotations
 
 import os
+from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from parfocal.analysis.beads.rois import RoiSet
+from parfocal.analysis.beads.rois import Roi, RoiSet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
 FORMAT = "parfocal roi versions 1"
+_WHOLE_EVERY = 1000
+"""So many versions further on one is whole again: who is started again goes on from there."""
+
+
+class _MovedRois(msgspec.Struct, frozen=True, array_like=True):
+    """What has moved from one version to another: bead, x and y."""
+
+    version: int
+    moved: tuple[tuple[int, float, float], ...]
 
 
 class RoiVersions:
@@ -42,29 +62,61 @@ class RoiVersions:
 
     def __init__(self, path: Path, owner: int) -> None:
         self._path = path
+        self._since_whole = 0
         self.newest = _newest_of(path, owner)
         if self.newest is None:
             path.write_bytes(_first_line(owner))
 
     def add(self, rois: RoiSet) -> None:
         """Add a version, unless it is the newest one already. Raises `OSError` if there is no room for it."""
-        if self.newest is not None and rois.version == self.newest.version:
+        before = self.newest
+        if before is not None and rois.version == before.version:
             return
+        moved = None
+        if before is not None and self._since_whole < _WHOLE_EVERY:
+            moved = _moved(before, rois)
         with self._path.open("ab", buffering=0) as file:
-            file.write(msgspec.json.encode(rois) + b"\n")
+            file.write(msgspec.json.encode(rois if moved is None else moved) + b"\n")
+        self._since_whole = 0 if moved is None else self._since_whole + 1
         self.newest = rois
 
     def save(self, path: Path) -> None:
-        """Write all versions, oldest first, to a file of JSON."""
+        """Write all versions, whole, the oldest first, to a file of JSON."""
         with self._path.open("rb") as lines, path.open("wb") as file:
             lines.readline()
             file.write(b'{"format":' + msgspec.json.encode(FORMAT) + b',"versions":[')
             between = b""
-            for line in lines:
-                if line.endswith(b"\n"):  # the last one may be on its way
-                    file.write(between + line.rstrip())
-                    between = b",\n"
+            for rois in _versions_in(
+                line for line in lines if line.endswith(b"\n")
+            ):  # the last may be on its way
+                file.write(between + msgspec.json.encode(rois))
+                between = b",\n"
             file.write(b"]}")
+
+
+def _moved(before: RoiSet, after: RoiSet) -> _MovedRois | None:
+    """Return what has moved from one version to another; None if anything else is different, too."""
+    same = msgspec.structs.replace(before, version=after.version, rois=after.rois)
+    if same != after or before.beads != after.beads:
+        return None
+    pairs = zip(before.rois, after.rois, strict=True)
+    moved = tuple((new.bead, new.x_px, new.y_px) for old, new in pairs if new != old)
+    return _MovedRois(after.version, moved)
+
+
+def _versions_in(lines: Iterable[bytes]) -> Iterator[RoiSet]:
+    """Yield the versions that lines tell; the first of them is whole."""
+    rois: RoiSet | None = None
+    for line in lines:
+        if line.startswith(b"{"):
+            rois = msgspec.json.decode(line, type=RoiSet)
+        else:
+            assert rois is not None
+            told = msgspec.json.decode(line, type=_MovedRois)
+            moved = {bead: Roi(bead, x_px, y_px) for bead, x_px, y_px in told.moved}
+            now = tuple(moved.get(roi.bead, roi) for roi in rois.rois)
+            rois = msgspec.structs.replace(rois, version=told.version, rois=now)
+        yield rois
 
 
 def _newest_of(path: Path, owner: int) -> RoiSet | None:
@@ -78,7 +130,13 @@ def _newest_of(path: Path, owner: int) -> RoiSet | None:
     if not lines[-1].endswith(b"\n"):  # its writer was killed, and told nobody of it
         os.truncate(path, sum(map(len, lines[:-1])))
         del lines[-1]
-    return msgspec.json.decode(lines[-1], type=RoiSet) if len(lines) > 1 else None
+    return next(iter(deque(_versions_in(lines[_last_whole(lines) :]), maxlen=1)), None)
+
+
+def _last_whole(lines: Sequence[bytes]) -> int:
+    """Return which line is the last one that tells a version whole; their number if none is."""
+    numbers = range(len(lines) - 1, 0, -1)
+    return next((number for number in numbers if lines[number].startswith(b"{")), len(lines))
 
 
 def _first_line(owner: int) -> bytes:
