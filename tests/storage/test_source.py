@@ -65,3 +65,20 @@ def test_what_is_produced_after_it_was_left_counts_until_it_lets_go(streams: Pat
         source.let_go()
     assert source.produced == 10
     assert source.status() is None
+
+
+def test_where_the_next_ring_begins_is_told_right_while_it_is_written(streams: Path, monkeypatch) -> None:
+    with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64) as first:
+        source = Source(streams, open_stream(streams, "log"), "block", "recorder")
+        first.write_rows(np.zeros(3, ROW))
+    with StreamWriter(streams, "log", RowSpec.of(ROW), slots=64) as second:
+
+        def written_at_each_look(stream: Stream) -> int:
+            second.write_rows(np.zeros(1, ROW))
+            return looked(stream)
+
+        looked = Stream.produced.fget
+        with monkeypatch.context() as patch:
+            patch.setattr(Stream, "produced", property(written_at_each_look))
+            assert source.newest_place.base == 3
+        source.close()

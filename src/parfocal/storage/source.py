@@ -47,9 +47,8 @@ class RingPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RingTotal(NamedTuple):
-    """What a ring told when it was looked at last: when it was made, and how far its writer was."""
+    """What a ring told when it was looked at last: how many it holds, and the number that comes next."""
 
-    created_ns: int
     produced: int
     next_number: int
 
@@ -125,8 +124,7 @@ class Source:
     def produced(self) -> int:
         """How many there are by now, in the same numbers."""
         ring, reader = self._look()
-        here, later = self._produced_from(reader, self._newest())
-        return ring.base + here + later
+        return ring.base + sum(self._produced_by_ring(reader, self._newest()).values())
 
     @property
     def newest_place(self) -> RingPlace:
@@ -135,9 +133,9 @@ class Source:
         newest = self._newest()
         if newest is None or newest.created_ns == ring.created_ns:
             return ring
-        here, later = self._produced_from(reader, newest)
-        base = ring.base + here + later - newest.produced
-        return RingPlace(created_ns=newest.created_ns, base=base, ring=ring.ring + 1)
+        made_ns, produced = newest.created_ns, self._produced_by_ring(reader, newest)
+        base = ring.base + sum(number for before_ns, number in produced.items() if before_ns < made_ns)
+        return RingPlace(created_ns=made_ns, base=base, ring=ring.ring + 1)
 
     @property
     def next_number(self) -> int:
@@ -145,8 +143,8 @@ class Source:
         newest = self._newest()
         if newest is not None:
             return newest.next_number
-        last = max(tuple(self._totals.values()), default=None)
-        return self._reader.next_number if last is None else last.next_number
+        last_ns = max(tuple(self._totals), default=None)
+        return self._reader.next_number if last_ns is None else self._totals[last_ns].next_number
 
     def renumber(self, following: int) -> None:
         """Have the next frame or row be number `following`: for a run that goes on after it had ended."""
@@ -228,15 +226,17 @@ class Source:
     def _note(self, ring: Stream | None) -> None:
         """Keep what a ring tells: nobody may ask it later."""
         if ring is not None:
-            self._totals[ring.created_ns] = RingTotal(ring.created_ns, ring.produced, ring.next_number)
+            self._totals[ring.created_ns] = RingTotal(ring.produced, ring.next_number)
 
-    def _produced_from(self, reader: ReaderPlace, newest: Stream | None) -> tuple[int, int]:
-        """Return how many there are in the ring of the reader, and in all later ones that were seen.
+    def _produced_by_ring(self, reader: ReaderPlace, newest: Stream | None) -> dict[int, int]:
+        """Return how many there are in the ring of the reader and in each later one, by when they were made.
 
         A reader that was closed knows no more of its ring than when it was.
         """
-        known = {ring.created_ns: ring.produced for ring in tuple(self._totals.values())}
-        if newest is not None:
-            known[newest.created_ns] = newest.produced
-        here = max(reader.produced, known.get(reader.created_ns, 0))
-        return here, sum(number for made_ns, number in known.items() if made_ns > reader.created_ns)
+        here_ns = reader.created_ns
+        produced = {
+            made_ns: total.produced for made_ns, total in tuple(self._totals.items()) if made_ns >= here_ns
+        }
+        if newest is not None and newest.created_ns >= here_ns:
+            produced[newest.created_ns] = newest.produced
+        return {**produced, here_ns: max(reader.produced, produced.get(here_ns, 0))}
