@@ -27,10 +27,8 @@ def test_no_version_is_forgotten_however_many_there_are(tmp_path: Path) -> None:
 
 
 def test_versions_in_which_beads_move_take_little_room_and_are_saved_whole(tmp_path: Path) -> None:
-    path, rois = (
-        tmp_path / "regions",
-        ROIS.added([(40.0 + n % 16 * 16, 40.0 + n // 16 * 16) for n in range(200)]),
-    )
+    path = tmp_path / "regions"
+    rois = ROIS.added([(40.0 + n % 16 * 16, 40.0 + n // 16 * 16) for n in range(200)])
     versions, whole = RoiVersions(path, 1), []
     for n in range(2500):
         if n == 1200:

@@ -275,9 +275,8 @@ def test_a_ring_that_came_for_nothing_costs_no_wake_up(folder: Path, monkeypatch
             while not writer._ring.words[base + layout.WAITING]:
                 time.sleep(0)
             for _ in range(3):
-                writer._ring.readers.ring(
-                    layout.NEVER
-                )  # as a late writer does, who finds the reader asleep again
+                # as a late writer does, who finds the reader asleep again
+                writer._ring.readers.ring(layout.NEVER)
             write(writer, n)
             assert got.get(timeout=30) == n
         thread.join()

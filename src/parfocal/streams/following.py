@@ -236,9 +236,8 @@ class RingFollower:
         if entry is None or segment is None or not self._rings.follows or entry.is_inherited:
             return
         if segment.words[at.CLOSED] == at.SUPERSEDED:
-            with suppress(
-                StreamError
-            ):  # gone by now; or its lock is held, and it is as if this had been killed
+            # the ring may be gone by now; or its lock is held, and it is as if this process had been killed
+            with suppress(StreamError):
                 leave_expected(Segment.attach(self._rings.path), entry.number)
 
     def _check_open(self) -> None:

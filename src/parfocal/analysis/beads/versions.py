@@ -4,7 +4,7 @@
 
     17                          the rig's main process
     {"roi_px": 64, ...}         a version, whole
-    [2, [[0, 101.0, 100.0]]]    the next one, in which these beads have moved
+    [2, [{"bead": 0, ...}]]     the next one, in which these regions have moved
 
 A lock that follows the beads makes a version a second, for days, and moves few of them each time.
 """
@@ -29,10 +29,10 @@ _WHOLE_EVERY = 1000
 
 
 class _MovedRois(msgspec.Struct, frozen=True, array_like=True):
-    """What has moved from one version to another: bead, x and y."""
+    """A version, and its regions that have moved since the one before."""
 
     version: int
-    moved: tuple[tuple[int, float, float], ...]
+    moved: tuple[Roi, ...]
 
 
 class RoiVersions:
@@ -86,9 +86,8 @@ class RoiVersions:
             lines.readline()
             file.write(b'{"format":' + msgspec.json.encode(FORMAT) + b',"versions":[')
             between = b""
-            for rois in _versions_in(
-                line for line in lines if line.endswith(b"\n")
-            ):  # the last may be on its way
+            written = (line for line in lines if line.endswith(b"\n"))  # the last one may be on its way
+            for rois in _versions_in(written):
                 file.write(between + msgspec.json.encode(rois))
                 between = b",\n"
             file.write(b"]}")
@@ -100,8 +99,7 @@ def _moved(before: RoiSet, after: RoiSet) -> _MovedRois | None:
     if same != after or before.beads != after.beads:
         return None
     pairs = zip(before.rois, after.rois, strict=True)
-    moved = tuple((new.bead, new.x_px, new.y_px) for old, new in pairs if new != old)
-    return _MovedRois(after.version, moved)
+    return _MovedRois(after.version, tuple(new for old, new in pairs if new != old))
 
 
 def _versions_in(lines: Iterable[bytes]) -> Iterator[RoiSet]:
@@ -113,7 +111,7 @@ def _versions_in(lines: Iterable[bytes]) -> Iterator[RoiSet]:
         else:
             assert rois is not None
             told = msgspec.json.decode(line, type=_MovedRois)
-            moved = {bead: Roi(bead, x_px, y_px) for bead, x_px, y_px in told.moved}
+            moved = {roi.bead: roi for roi in told.moved}
             now = tuple(moved.get(roi.bead, roi) for roi in rois.rois)
             rois = msgspec.structs.replace(rois, version=told.version, rois=now)
         yield rois
